@@ -1,0 +1,81 @@
+//! The workspace as cargo sees it: where binaries end up and which of them are functions.
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The part of `cargo metadata` that matters here.
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+    target_directory: PathBuf,
+    workspace_root: PathBuf,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    manifest_path: PathBuf,
+    targets: Vec<Target>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
+}
+
+/// The deployed binaries and how to build them.
+pub(crate) struct Workspace {
+    /// Binaries of the packages under `functions/`, sorted by name.
+    pub(crate) functions: Vec<String>,
+    packages: Vec<String>,
+    release: PathBuf,
+}
+
+impl Workspace {
+    /// Asks cargo.
+    pub(crate) fn load() -> Result<Self> {
+        let output = Command::new("cargo")
+            .args(["metadata", "--format-version", "1", "--no-deps"])
+            .output()
+            .context("cargo metadata")?;
+        ensure!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
+        let metadata: Metadata = serde_json::from_slice(&output.stdout).context("cargo metadata")?;
+
+        let tree = metadata.workspace_root.join("functions");
+        let deployed = |package: &&Package| package.manifest_path.starts_with(&tree);
+        let mut functions: Vec<String> = metadata
+            .packages
+            .iter()
+            .filter(deployed)
+            .flat_map(|package| &package.targets)
+            .filter(|target| target.kind.iter().any(|kind| kind == "bin"))
+            .map(|target| target.name.clone())
+            .collect();
+        functions.sort();
+        ensure!(!functions.is_empty(), "no binary in {}", tree.display());
+        let packages =
+            metadata.packages.iter().filter(deployed).map(|package| package.name.clone()).collect();
+        Ok(Self { functions, packages, release: metadata.target_directory.join("release") })
+    }
+
+    /// Builds the functions and the two hello programs, all in one call so that they share their dependencies.
+    pub(crate) fn build(&self) -> Result<()> {
+        let mut cargo = Command::new("cargo");
+        cargo.args(["build", "--release", "--bins", "--package", env!("CARGO_PKG_NAME")]);
+        for package in &self.packages {
+            cargo.args(["--package", package]);
+        }
+        ensure!(cargo.status().context("cargo build")?.success(), "the functions do not build");
+        Ok(())
+    }
+
+    /// The release binary of a function or of a hello program.
+    pub(crate) fn binary(&self, name: &str) -> Result<PathBuf> {
+        let path = self.release.join(name);
+        ensure!(Path::exists(&path), "{} is missing: run without --no-build", path.display());
+        Ok(path)
+    }
+}

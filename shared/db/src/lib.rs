@@ -1,0 +1,80 @@
+//! PostgreSQL: the pool, transactions that know their tenant, the outbox, and one module per aggregate
+//! with its SQL beside the types it fills. The only crate that knows `tokio-postgres`.
+//!
+//! **Invariant: a query of one company cannot see another's rows.** The only ways to run SQL are
+//! [`Db::tenant`], [`Db::reader`] and [`Db::snapshot`], which put the transaction into a role that
+//! row-level security binds to one company, and [`Db::system`], whose role may cross companies but is
+//! granted only what the relay, the schedules, the sockets and log-in need.
+
+mod connect;
+pub mod dashboard;
+mod error;
+pub mod exports;
+pub mod live;
+pub mod mail;
+mod migrate;
+pub mod outbox;
+pub mod reports;
+pub mod timesheets;
+mod tx;
+pub mod users;
+
+pub use connect::{Config, IamAuth};
+pub use error::{Error, Result};
+pub use migrate::{migrate, migrate_with};
+pub use tokio_postgres::{CopyOutStream, Row, types::ToSql};
+pub use tx::{Committed, Reader, System, Tenant, Tx};
+
+use deadpool_postgres::Pool;
+use domain::{CompanyId, QueueName};
+use std::sync::Arc;
+
+/// A lazy pool of connections. Cheap to clone; nothing is connected before the first statement.
+#[derive(Clone)]
+pub struct Db {
+    pool: Pool,
+    remote: Arc<[QueueName]>,
+}
+
+impl Db {
+    /// A pool as configured. Fails on a malformed URL, not on an unreachable server.
+    pub fn new(config: &Config) -> Result<Self> {
+        Ok(Self { pool: connect::pool(config)?, remote: config.remote_queues.clone().into() })
+    }
+
+    /// A transaction that reads and writes one company's rows.
+    pub async fn tenant(&self, company: CompanyId) -> Result<Tenant> {
+        Ok(Tenant::new(self.begin(format!(
+            "begin; select set_config('role', 'gogotime_app', true), set_config('app.company_id', '{company}', true)"
+        ))
+        .await?, company))
+    }
+
+    /// A read-only transaction over one company's rows. There is nothing to commit: drop it.
+    pub async fn reader(&self, company: CompanyId) -> Result<Reader> {
+        self.read(company, "begin read only").await
+    }
+
+    /// Like [`Db::reader`], and every statement sees the database at the same instant.
+    pub async fn snapshot(&self, company: CompanyId) -> Result<Reader> {
+        self.read(company, "begin isolation level repeatable read read only").await
+    }
+
+    /// A transaction across companies, for what belongs to none: log-in, relay, schedules, sockets.
+    /// Fails for a log-in role that is no member of `gogotime_system`.
+    pub async fn system(&self) -> Result<System> {
+        Ok(System::new(self.begin("begin; select set_config('role', 'gogotime_system', true)".into()).await?))
+    }
+
+    async fn read(&self, company: CompanyId, begin: &str) -> Result<Reader> {
+        let begin = format!(
+            "{begin}; select set_config('role', 'gogotime_reader', true), set_config('app.company_id', '{company}', true)"
+        );
+        Ok(Reader::new(self.begin(begin).await?))
+    }
+
+    async fn begin(&self, begin: String) -> Result<Tx> {
+        let client = self.pool.get().await?;
+        Ok(Tx::new(self.pool.clone(), client, begin, self.remote.clone()))
+    }
+}

@@ -1,0 +1,216 @@
+//! `email_logs`: one row per message and recipient, which makes a mail go out once however often its message
+//! is delivered. The effect is outside the database, so a row is claimed under a lease, the mail sent, the row
+//! marked; a crash between sending and marking repeats that one mail after the lease.
+
+use crate::{Result, Tenant, Tx};
+use chrono::{DateTime, Utc};
+use domain::{MessageId, Permission, UserId};
+use serde_json::Value;
+use uuid::Uuid;
+
+/// Seconds for one mail to be sent; after that somebody else may.
+const LEASE_SECONDS: f64 = 60.0;
+
+/// Whom an event concerns. Only people who can log in, are not deleted and not anonymised get mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Who may decide on this person's week (`domain.md` §7.7); never the person.
+    ApproversOf(UserId),
+    /// One person.
+    User(UserId),
+    /// Everybody whose role has the permission.
+    HoldersOf(Permission),
+}
+
+/// A mail of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Queued {
+    /// The row.
+    pub id: Uuid,
+    /// Sent, or failed for good.
+    pub settled: bool,
+}
+
+/// A mail that is ours to send until the lease ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claimed {
+    /// The address.
+    pub address: String,
+    /// The recipient's name.
+    pub name: String,
+    /// Message id and user id; unique in the company.
+    pub dedupe_key: String,
+}
+
+/// What came of sending.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The provider took it and calls it so.
+    Sent(String),
+    /// Not now; a redelivery of the message tries again.
+    Later(String),
+    /// Never: the address is refused.
+    Failed(String),
+}
+
+/// People who may get mail, with the name of their role.
+const PERSON: &str = "person as (
+    select u.company_id, u.id, u.email, u.first_name || ' ' || u.last_name as name, u.role_id, r.name as role
+    from users u
+    join user_statuses s on s.id = u.status_id
+    join roles r on r.company_id = u.company_id and r.id = u.role_id
+    where s.can_login and u.deleted_at is null and not u.is_anonymized)";
+
+/// Those of them whose role has permission `$5`.
+const HOLDER: &str = "holder as (
+    select p.* from person p
+    where exists (
+      select from role_permissions rp
+      join permissions k on k.company_id = rp.company_id and k.id = rp.permission_id
+      where rp.company_id = p.company_id and rp.role_id = p.role_id and k.name = $5
+        and rp.deleted_at is null and k.deleted_at is null))";
+
+/// The closest approvers of `$4` there are. `role_manager`: every holder of the permission. Otherwise the holders
+/// who lead one of the owner's teams, else managers by role, else any holder, so that no week waits unseen.
+/// `explicit` is treated like `manager_of_user` until weeks have named approvers.
+const APPROVER: &str = "ranked as (
+    select h.*, case
+        when c.timesheet_approver_policy = 'role_manager' then 1
+        when exists (
+          select from team_members mine
+          join team_members theirs on theirs.company_id = mine.company_id and theirs.team_id = mine.team_id
+          join teams t on t.company_id = mine.company_id and t.id = mine.team_id
+          where mine.company_id = h.company_id and mine.user_id = $4 and theirs.user_id = h.id
+            and theirs.role = 'lead' and mine.deleted_at is null and theirs.deleted_at is null
+            and t.deleted_at is null) then 1
+        when h.role = 'manager' then 2
+        else 3 end as rank
+    from holder h left join company_settings c on c.company_id = h.company_id
+    where h.id <> $4),
+  recipient as (select * from ranked where rank = (select min(rank) from ranked))";
+
+/// Writes the mails of a message to its audience that are not written yet, and names them all.
+/// `template` and `data` say what the mails are about, for whoever reads the log.
+pub async fn enqueue(
+    tx: &Tenant,
+    message: MessageId,
+    audience: Audience,
+    template: &str,
+    data: &Value,
+) -> Result<Vec<Queued>> {
+    // The unused one of $4 and $5 stays in the text so that every audience takes the same parameters.
+    let (recipients, user, permission) = match audience {
+        Audience::ApproversOf(user) => (
+            format!("{PERSON}, {HOLDER}, {APPROVER}"),
+            Some(user.0),
+            Some(Permission::TimesheetApproveTeam.key()),
+        ),
+        Audience::User(user) => (
+            format!("{PERSON}, recipient as (select * from person where id = $4 and $5::text is null)"),
+            Some(user.0),
+            None,
+        ),
+        Audience::HoldersOf(permission) => (
+            format!("{PERSON}, {HOLDER}, recipient as (select * from holder where $4::uuid is null)"),
+            None,
+            Some(permission.key()),
+        ),
+    };
+    // Ids from the database (v4) and not from the application, because only the statement knows how many.
+    // The update changes nothing; it makes a redelivery see the rows that are already there.
+    let sql = format!(
+        "with {recipients}
+         insert into email_logs (company_id, id, dedupe_key, to_email, to_name, template, template_data)
+         select company_id, gen_random_uuid(), $1::uuid || ':' || id, email, name, $2, $3 from recipient
+         on conflict (company_id, dedupe_key) do update set dedupe_key = excluded.dedupe_key
+         returning id, status in ('SENT', 'FAILED') as settled"
+    );
+    let rows = tx.query(&sql, &[&message.0, &template, &data, &user, &permission]).await?;
+    Ok(rows.iter().map(|row| Queued { id: row.get("id"), settled: row.get("settled") }).collect())
+}
+
+/// Takes a mail for [60 seconds](LEASE_SECONDS); none if it is settled or another's lease still holds.
+pub async fn claim(tx: &Tenant, id: Uuid, claim: Uuid) -> Result<Option<Claimed>> {
+    let row = tx
+        .query_opt(
+            "update email_logs set
+               status = 'SENDING', claim = $2, claimed_until = clock_timestamp() + make_interval(secs => $3),
+               attempts = attempts + 1, updated_at = clock_timestamp()
+             where id = $1 and (status = 'QUEUED' or status = 'SENDING' and claimed_until < clock_timestamp())
+             returning to_email::text as address, coalesce(to_name, '') as name, dedupe_key",
+            &[&id, &claim, &LEASE_SECONDS],
+        )
+        .await?;
+    Ok(row.map(|row| Claimed {
+        address: row.get("address"),
+        name: row.get("name"),
+        dedupe_key: row.get("dedupe_key"),
+    }))
+}
+
+/// Notes what came of a claimed mail. False if the lease ran out and another took it: their note counts.
+pub async fn settle(
+    tx: &Tenant,
+    id: Uuid,
+    claim: Uuid,
+    outcome: &Outcome,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    let (status, provider_id, error, sent_at) = match outcome {
+        Outcome::Sent(provider_id) => ("SENT", Some(provider_id), None, Some(now)),
+        Outcome::Later(error) => ("QUEUED", None, Some(error), None),
+        Outcome::Failed(error) => ("FAILED", None, Some(error), None),
+    };
+    let changed = tx
+        .execute(
+            "update email_logs set
+               status = $3, provider_message_id = $4, error = left($5, 500), sent_at = $6,
+               claim = null, claimed_until = null, updated_at = clock_timestamp()
+             where id = $1 and claim = $2",
+            &[&id, &claim, &status, &provider_id, &error, &sent_at],
+        )
+        .await?;
+    Ok(changed == 1)
+}
+
+/// How many of these mails are neither sent nor failed for good.
+pub async fn unsettled(tx: &Tenant, ids: &[Uuid]) -> Result<i64> {
+    let row = tx
+        .query_one(
+            "select count(*) as unsettled from email_logs where id = any($1) and status in ('QUEUED', 'SENDING')",
+            &[&ids],
+        )
+        .await?;
+    Ok(row.get("unsettled"))
+}
+
+/// Who a mail about a week speaks of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Week {
+    /// The owner's first and last name.
+    pub owner: String,
+    /// The first and last name of who did it.
+    pub actor: String,
+    /// The company's weekly limit in minutes, over which a week is marked (`domain.md` §7.8).
+    pub max_weekly_minutes: i32,
+}
+
+/// The names in a mail about a week of `owner` that `actor` changed; none if the owner is gone.
+pub async fn week(tx: &Tx, owner: UserId, actor: UserId) -> Result<Option<Week>> {
+    let row = tx
+        .query_opt(
+            "select o.first_name || ' ' || o.last_name as owner, a.first_name || ' ' || a.last_name as actor,
+                    coalesce(s.max_weekly_minutes, 2400) as max_weekly_minutes
+             from users o
+             left join users a on a.company_id = o.company_id and a.id = $2
+             left join company_settings s on s.company_id = o.company_id
+             where o.id = $1",
+            &[&owner.0, &actor.0],
+        )
+        .await?;
+    Ok(row.map(|row| Week {
+        owner: row.get("owner"),
+        actor: row.get::<_, Option<String>>("actor").unwrap_or_default(),
+        max_weekly_minutes: row.get("max_weekly_minutes"),
+    }))
+}

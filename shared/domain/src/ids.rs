@@ -1,0 +1,66 @@
+//! Typed ids: a team's id cannot be passed where a user's is wanted.
+
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+use uuid::Uuid;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl $name {
+            /// A new id (UUID v7: ordered by time, made by the application).
+            #[expect(clippy::new_without_default, reason = "a default id would be a surprise")]
+            pub fn new() -> Self {
+                Self(Uuid::now_v7())
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+        impl From<Uuid> for $name {
+            fn from(id: Uuid) -> Self {
+                Self(id)
+            }
+        }
+        impl FromStr for $name {
+            type Err = uuid::Error;
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                text.parse().map(Self)
+            }
+        }
+    )+};
+}
+
+ids! {
+    /// A tenant.
+    CompanyId,
+    /// A person of one company.
+    UserId,
+    /// A log-in of one user on one device (`active_sessions`).
+    SessionId,
+    /// A role of one company.
+    RoleId,
+    /// A team of one company.
+    TeamId,
+    /// One user's week.
+    TimesheetId,
+    /// A line of a week.
+    RowId,
+    /// An action code (`timeCodeId` on the wire).
+    CodeId,
+    /// An export job.
+    ExportId,
+    /// A message of the outbox; consumers recognise a redelivery by it.
+    MessageId,
+}

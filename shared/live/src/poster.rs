@@ -1,0 +1,253 @@
+//! Posting to open sockets through API Gateway's `@connections` (or `local`, which speaks the same).
+
+use aws_config::{SdkConfig, timeout::TimeoutConfig};
+use aws_sdk_apigatewaymanagement::{
+    Client,
+    config::retry::RetryConfig,
+    error::{DisplayErrorContext, SdkError},
+    primitives::Blob,
+};
+use domain::Frame;
+use futures_util::{StreamExt, stream};
+use std::time::Duration;
+
+/// Posts under way at once. One post takes about 10 ms, so a message of 100 frames takes about 20.
+const CONCURRENCY: usize = 50;
+
+/// A post that takes longer is given up and tried again.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Tries of one post, with back-off between them; after that the queue retries the whole message.
+const ATTEMPTS: u32 = 4;
+
+/// Where frames go.
+#[derive(Clone, Debug)]
+pub enum Poster {
+    /// To sockets of an API Gateway WebSocket API.
+    ApiGateway(Client),
+    /// Nowhere: live updates are switched off and clients poll.
+    Off,
+}
+
+/// What became of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The gateway took it.
+    Posted,
+    /// There is no such connection any more: forget it.
+    Gone,
+}
+
+/// The gateway did not take a frame, also not after several tries. Trying again later helps.
+#[derive(Debug, thiserror::Error)]
+#[error("the gateway did not take a frame: {0}")]
+pub struct PostError(String);
+
+/// What became of many frames.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Frames taken.
+    pub posted: usize,
+    /// Connections that are no more.
+    pub gone: Vec<String>,
+    /// Connections whose frames were not taken, each with the reason.
+    pub failed: Vec<(String, PostError)>,
+}
+
+impl Poster {
+    /// Posts to the WebSocket API behind `endpoint`, for example
+    /// `https://{api}.execute-api.{region}.amazonaws.com/live`. Connects to nothing yet.
+    pub fn api_gateway(sdk: &SdkConfig, endpoint: &str) -> Self {
+        let config = aws_sdk_apigatewaymanagement::config::Builder::from(sdk)
+            .endpoint_url(endpoint)
+            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+            .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build())
+            .build();
+        Self::ApiGateway(Client::from_conf(config))
+    }
+
+    /// Whether frames go anywhere.
+    pub fn is_on(&self) -> bool {
+        !matches!(self, Self::Off)
+    }
+
+    /// Posts one frame, and closes the connection if it says so.
+    pub async fn send(&self, frame: &Frame) -> Result<Outcome, PostError> {
+        let Self::ApiGateway(client) = self else { return Ok(Outcome::Posted) };
+        if !frame.payload.is_empty() && post(client, frame).await? == Outcome::Gone {
+            return Ok(Outcome::Gone);
+        }
+        if frame.close {
+            // Closed by us or by the other side first: the end is the same.
+            close(client, &frame.connection_id).await?;
+            return Ok(Outcome::Gone);
+        }
+        Ok(Outcome::Posted)
+    }
+
+    /// Posts many frames, some at once; those of one connection (which must follow each other, as
+    /// [`crate::frame::Batch`] makes them) in their order. A failure of one concerns no other.
+    pub async fn send_all(&self, frames: &[Frame]) -> Report {
+        let connections = frames.chunk_by(|a, b| a.connection_id == b.connection_id);
+        let results: Vec<_> = stream::iter(connections.map(|frames| self.send_in_order(frames)))
+            .buffer_unordered(CONCURRENCY)
+            .collect()
+            .await;
+        let mut report = Report::default();
+        for (connection, posted, result) in results {
+            report.posted += posted;
+            match result {
+                Ok(Outcome::Posted) => {}
+                Ok(Outcome::Gone) => report.gone.push(connection.to_owned()),
+                Err(error) => report.failed.push((connection.to_owned(), error)),
+            }
+        }
+        report
+    }
+
+    async fn send_in_order<'a>(&self, frames: &'a [Frame]) -> (&'a str, usize, Result<Outcome, PostError>) {
+        let connection = frames.first().map_or("", |frame| frame.connection_id.as_str());
+        for (posted, frame) in frames.iter().enumerate() {
+            match self.send(frame).await {
+                Ok(Outcome::Posted) => {}
+                end => return (connection, posted, end),
+            }
+        }
+        (connection, frames.len(), Ok(Outcome::Posted))
+    }
+}
+
+async fn post(client: &Client, frame: &Frame) -> Result<Outcome, PostError> {
+    let data = Blob::new(frame.payload.as_bytes());
+    match client.post_to_connection().connection_id(&frame.connection_id).data(data).send().await {
+        Ok(_) => Ok(Outcome::Posted),
+        Err(error) if is_gone(&error) => Ok(Outcome::Gone),
+        Err(error) => Err(PostError(DisplayErrorContext(&error).to_string())),
+    }
+}
+
+async fn close(client: &Client, connection_id: &str) -> Result<(), PostError> {
+    match client.delete_connection().connection_id(connection_id).send().await {
+        Ok(_) => Ok(()),
+        Err(error) if is_gone(&error) => Ok(()),
+        Err(error) => Err(PostError(DisplayErrorContext(&error).to_string())),
+    }
+}
+
+/// By status rather than by the name of the exception, which stand-ins of the gateway leave out.
+fn is_gone<E>(error: &SdkError<E>) -> bool {
+    error.raw_response().is_some_and(|response| response.status().as_u16() == 410)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_config::{BehaviorVersion, Region};
+    use aws_sdk_apigatewaymanagement::config::{Credentials, SharedCredentialsProvider};
+    use std::{
+        io::{BufRead, BufReader, Read, Write},
+        net::{TcpListener, TcpStream},
+        sync::{Arc, Mutex},
+    };
+
+    /// A gateway of a few lines: connections whose id begins with `gone` are gone, `busy` ones throttled
+    /// once, `broken` ones for ever. Returns its endpoint and what it was asked.
+    fn gateway() -> (String, Arc<Mutex<Vec<String>>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}/live", listener.local_addr().unwrap());
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&seen);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let log = Arc::clone(&log);
+                std::thread::spawn(move || serve(stream, &log));
+            }
+        });
+        (endpoint, seen)
+    }
+
+    fn serve(stream: TcpStream, log: &Mutex<Vec<String>>) {
+        let mut writer = stream.try_clone().unwrap();
+        let mut reader = BufReader::new(stream);
+        loop {
+            let (mut request, mut length) = (String::new(), 0);
+            if reader.read_line(&mut request).unwrap_or(0) == 0 {
+                return;
+            }
+            loop {
+                let mut header = String::new();
+                reader.read_line(&mut header).unwrap();
+                if let Some(value) = header.to_lowercase().strip_prefix("content-length:") {
+                    length = value.trim().parse().unwrap();
+                }
+                if header.trim().is_empty() {
+                    break;
+                }
+            }
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).unwrap();
+            let line = format!("{} {}", request.trim_end_matches(" HTTP/1.1\r\n"), String::from_utf8(body).unwrap());
+            let asked_before = {
+                let mut log = log.lock().unwrap();
+                log.push(line.clone());
+                log.iter().filter(|l| **l == line).count() > 1
+            };
+            let status = match line.split('/').next_back().unwrap() {
+                id if id.starts_with("gone") => "410 Gone",
+                id if id.starts_with("busy") && !asked_before => "429 Too Many Requests",
+                id if id.starts_with("broken") => "500 Internal Server Error",
+                _ => "200 OK",
+            };
+            write!(writer, "HTTP/1.1 {status}\r\ncontent-length: 2\r\n\r\n{{}}").unwrap();
+        }
+    }
+
+    fn poster(endpoint: &str) -> Poster {
+        let credentials = Credentials::new("key", "secret", None, None, "test");
+        let sdk = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-west-1"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .build();
+        Poster::api_gateway(&sdk, endpoint)
+    }
+
+    fn frame(connection: &str, payload: &str, close: bool) -> Frame {
+        Frame { connection_id: connection.into(), payload: payload.into(), close }
+    }
+
+    #[tokio::test]
+    async fn each_connection_has_its_own_outcome() {
+        let (endpoint, seen) = gateway();
+        let frames = [
+            frame("a", "1", false),
+            frame("a", "2", false),
+            frame("busy", "3", false),
+            frame("gone", "4", false),
+            frame("gone", "5", false),
+            frame("broken", "6", false),
+            frame("b", "7", true),
+            frame("c", "", true),
+        ];
+        let mut report = poster(&endpoint).send_all(&frames).await;
+        report.gone.sort();
+        assert_eq!(report.gone, ["b", "c", "gone"]);
+        assert_eq!(report.failed.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>(), ["broken"]);
+        assert_eq!(report.posted, 3);
+
+        let seen = seen.lock().unwrap();
+        let of = |id: &str| seen.iter().filter(|l| l.contains(&format!("/{id} "))).cloned().collect::<Vec<_>>();
+        assert_eq!(of("a"), ["POST /live/@connections/a 1", "POST /live/@connections/a 2"]);
+        assert_eq!(of("gone").len(), 1, "what follows for a connection that is gone is not posted");
+        assert_eq!(of("busy").len(), 2);
+        assert_eq!(of("broken").len(), ATTEMPTS as usize);
+        assert_eq!(of("b"), ["POST /live/@connections/b 7", "DELETE /live/@connections/b "]);
+        assert_eq!(of("c"), ["DELETE /live/@connections/c "]);
+    }
+
+    #[tokio::test]
+    async fn off_takes_everything_and_goes_nowhere() {
+        let report = Poster::Off.send_all(&[frame("a", "1", false)]).await;
+        assert!(report.posted == 1 && report.gone.is_empty() && report.failed.is_empty());
+    }
+}
