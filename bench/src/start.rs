@@ -168,10 +168,12 @@ impl Bench {
                 .stderr(Stdio::inherit())
                 .spawn()?,
         );
-        let _waiting = self.runtime_api.first_poll(&mut child.0)?;
+        let waiting = self.runtime_api.first_poll(&mut child.0)?;
         let wall_ms = begun.elapsed().as_secs_f64() * 1e3;
         let usage = process::usage_at_rest(child.0.id())?;
         ensure!(self.outside.accept().is_err(), "called an outside service before its first poll");
+        drop(child); // before it hears that nobody will answer
+        drop(waiting);
         Ok(Start { usage, wall_ms })
     }
 }
@@ -196,19 +198,16 @@ impl Report {
         let [hello, hello_http] = [cpu(BASELINES[0])?, cpu(BASELINES[1])?];
         let line = |program: &Program| {
             let cpu_ms = median(program, |start| start.usage.cpu_ms);
+            let least = program.starts.iter().map(|start| start.usage.cpu_ms).fold(f64::INFINITY, f64::min);
             Ok(Line {
                 name: program.name.clone(),
-                cpu_ms,
-                cpu_min_ms: program
-                    .starts
-                    .iter()
-                    .map(|start| start.usage.cpu_ms)
-                    .fold(f64::INFINITY, f64::min),
-                wall_ms: median(program, |start| start.wall_ms),
-                binary_mb: megabytes(file_size(&program.path)?),
-                rss_mb: median(program, |start| megabytes(start.usage.rss)),
-                ratio: cpu_ms / hello,
-                ratio_http: cpu_ms / hello_http,
+                cpu_ms: rounded(cpu_ms),
+                cpu_min_ms: rounded(least),
+                wall_ms: rounded(median(program, |start| start.wall_ms)),
+                binary_mb: rounded(megabytes(file_size(&program.path)?)),
+                rss_mb: rounded(median(program, |start| megabytes(start.usage.rss))),
+                ratio: rounded(cpu_ms / hello),
+                ratio_http: rounded(cpu_ms / hello_http),
             })
         };
         let (baselines, functions) = programs.split_at(BASELINES.len());
@@ -231,7 +230,7 @@ impl Report {
     fn print(&self) {
         println!("exec to first poll, medians of {} starts", self.runs);
         println!(
-            "{:<22} {:>8} {:>8} {:>10} {:>8} {:>8} {:>8}",
+            "{:<22} {:>8} {:>8} {:>12} {:>8} {:>8} {:>8}",
             "", "CPU ms", "× hello", "× hello-http", "wall ms", "MB", "RSS MB"
         );
         for line in self.baselines.iter().chain(&self.functions) {
@@ -269,6 +268,11 @@ fn file_size(path: &Path) -> Result<u64> {
 #[expect(clippy::cast_precision_loss, reason = "a binary or a resident set is far below 2^52 bytes")]
 fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6
+}
+
+/// Three decimals: microseconds, kilobytes.
+fn rounded(figure: f64) -> f64 {
+    (figure * 1e3).round() / 1e3
 }
 
 #[cfg(test)]

@@ -48,7 +48,10 @@ impl Watch {
     async fn invoke(&self, function: &str, payload: Bytes) -> Result<Bytes, InvokeError> {
         let gate = {
             let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
-            gates.entry(function.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(WATCH_IN_FLIGHT))).clone()
+            gates
+                .entry(function.to_owned())
+                .or_insert_with(|| Arc::new(Semaphore::new(WATCH_IN_FLIGHT)))
+                .clone()
         };
         // It fails only when closed, which never happens.
         let _permit = gate.acquire_owned().await.ok();
@@ -59,7 +62,9 @@ impl Watch {
         match reply.status() {
             status if status.is_success() && !failed => reply.bytes().await.map_err(unreachable),
             StatusCode::REQUEST_TIMEOUT => Err(InvokeError::Timeout { function: function.to_owned() }),
-            StatusCode::NOT_FOUND => Err(InvokeError::Unavailable(format!("there is no function {function}"))),
+            StatusCode::NOT_FOUND => {
+                Err(InvokeError::Unavailable(format!("there is no function {function}")))
+            }
             // `cargo lambda watch` answers 500 where Lambda answers 200 and names the error in a header.
             _ => Err(InvokeError::Function(error_body(&reply.bytes().await.map_err(unreachable)?))),
         }

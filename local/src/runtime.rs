@@ -236,7 +236,12 @@ impl Runtime {
     /// The process ids of a function.
     pub fn processes(&self, function: &str) -> Vec<u32> {
         let pools = self.shared.pools();
-        pools.get(function).into_iter().flat_map(|pool| pool.instances.values()).filter_map(|it| it.process).collect()
+        pools
+            .get(function)
+            .into_iter()
+            .flat_map(|pool| pool.instances.values())
+            .filter_map(|it| it.process)
+            .collect()
     }
 
     /// Kills every process and waits until they are gone.
@@ -278,12 +283,17 @@ impl Shared {
             };
             let Invocation { id, payload, reply } = invocation;
             let deadline_ms = chrono::Utc::now().timestamp_millis().saturating_add_unsigned(millis(timeout));
-            match (poll.send(Delivery { id: id.clone(), payload, deadline_ms }), pool.instances.get_mut(&instance)) {
+            match (
+                poll.send(Delivery { id: id.clone(), payload, deadline_ms }),
+                pool.instances.get_mut(&instance),
+            ) {
                 (Ok(()), Some(instance)) => {
                     instance.phase = Phase::Busy { id, reply, until: Instant::now() + timeout };
                 }
                 // The process hung up or is gone.
-                (Err(Delivery { id, payload, .. }), _) => pool.waiting.push_front(Invocation { id, payload, reply }),
+                (Err(Delivery { id, payload, .. }), _) => {
+                    pool.waiting.push_front(Invocation { id, payload, reply })
+                }
                 (Ok(()), None) => {}
             }
         }
@@ -308,7 +318,11 @@ impl Shared {
         command
             .env_clear()
             // What every Lambda has, and a local configuration may choose otherwise.
-            .envs([("AWS_REGION", aws::REGION), ("AWS_ACCESS_KEY_ID", "local"), ("AWS_SECRET_ACCESS_KEY", "local")])
+            .envs([
+                ("AWS_REGION", aws::REGION),
+                ("AWS_ACCESS_KEY_ID", "local"),
+                ("AWS_SECRET_ACCESS_KEY", "local"),
+            ])
             .envs(self.config.env.iter().map(|(name, value)| (name, value)))
             .env("AWS_LAMBDA_RUNTIME_API", format!("http://{}/.rt/{function}/{id}", self.address))
             .env("AWS_LAMBDA_FUNCTION_NAME", function)
@@ -322,9 +336,9 @@ impl Shared {
             // A Ctrl-C in the terminal is for us; we then end the functions.
             .process_group(0)
             .kill_on_drop(true);
-        let mut child = command.spawn().map_err(|error| {
-            io::Error::new(error.kind(), format!("{}: {error}", binary.display()))
-        })?;
+        let mut child = command
+            .spawn()
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", binary.display())))?;
         if let Some(stdout) = child.stdout.take() {
             self.tasks.spawn(self.clone().forward(function.to_owned(), stdout, false));
         }
@@ -344,7 +358,11 @@ impl Shared {
         let mut line = Vec::new();
         while output.read_until(b'\n', &mut line).await.is_ok_and(|read| read > 0) {
             let text = String::from_utf8_lossy(&line);
-            (self.config.lines)(Line { function: &function, text: text.trim_end_matches(['\r', '\n']), stderr });
+            (self.config.lines)(Line {
+                function: &function,
+                text: text.trim_end_matches(['\r', '\n']),
+                stderr,
+            });
             line.clear();
         }
     }
@@ -387,7 +405,9 @@ impl Shared {
         // Whatever begins from now on has its whole time.
         let next_end = now + self.limits(function).timeout;
         match self.pools().get(function)?.instances.get(&instance)?.phase {
-            Phase::Starting { until } | Phase::Busy { until, .. } => (until > now).then(|| until.min(next_end)),
+            Phase::Starting { until } | Phase::Busy { until, .. } => {
+                (until > now).then(|| until.min(next_end))
+            }
             Phase::Free => Some(next_end),
         }
     }
@@ -419,11 +439,17 @@ impl Shared {
     }
 
     /// Ends the invocation that the process works on, if it is this one.
-    fn finish(&self, function: &str, instance: u64, id: &str, result: Result<Bytes, InvokeError>) -> StatusCode {
+    fn finish(
+        &self,
+        function: &str,
+        instance: u64,
+        id: &str,
+        result: Result<Bytes, InvokeError>,
+    ) -> StatusCode {
         let mut pools = self.pools();
         let instance = pools.get_mut(function).and_then(|pool| pool.instances.get_mut(&instance));
         match instance.map(|instance| &mut instance.phase) {
-            Some(phase) if matches!(phase, Phase::Busy { id: current, .. } if current == id) => {
+            Some(phase) if matches!(&*phase, Phase::Busy { id: current, .. } if current == id) => {
                 if let Phase::Busy { reply, .. } = std::mem::replace(phase, Phase::Free) {
                     let _ = reply.send(result); // nobody listens any more: fine, the work is done
                 }
@@ -435,7 +461,10 @@ impl Shared {
 }
 
 /// `GET …/invocation/next`: waits for work.
-async fn next(State(shared): State<Arc<Shared>>, Path((function, instance)): Path<(String, u64)>) -> Response {
+async fn next(
+    State(shared): State<Arc<Shared>>,
+    Path((function, instance)): Path<(String, u64)>,
+) -> Response {
     let work = {
         let mut pools = shared.pools();
         let Some(pool) = pools.get_mut(&function) else { return StatusCode::FORBIDDEN.into_response() };
@@ -473,7 +502,9 @@ async fn response(
     match body {
         Ok(body) => shared.finish(&function, instance, &id, Ok(body)),
         Err(_) => {
-            let message = format!("Response payload size exceeded maximum allowed payload size ({PAYLOAD_LIMIT} bytes).");
+            let message = format!(
+                "Response payload size exceeded maximum allowed payload size ({PAYLOAD_LIMIT} bytes)."
+            );
             let error = InvokeError::function("Function.ResponseSizeTooLarge", message);
             shared.finish(&function, instance, &id, Err(error));
             StatusCode::PAYLOAD_TOO_LARGE
@@ -503,9 +534,8 @@ async fn init_error(
 
 /// The error of a function as JSON, whatever it sent.
 pub(crate) fn error_body(body: &[u8]) -> Value {
-    serde_json::from_slice(body).unwrap_or_else(
-        |_| json!({ "errorType": "Unknown", "errorMessage": String::from_utf8_lossy(body) }),
-    )
+    serde_json::from_slice(body)
+        .unwrap_or_else(|_| json!({ "errorType": "Unknown", "errorMessage": String::from_utf8_lossy(body) }))
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -104,7 +104,8 @@ struct Resource {
 impl Template {
     /// Reads the file.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         Self::parse(&text).with_context(|| format!("{} cannot be run", path.display()))
     }
 
@@ -132,18 +133,27 @@ impl Template {
         let mut socket: BTreeMap<String, String> = BTreeMap::new();
         for resource in resources.values() {
             match resource.kind.as_str() {
-                "AWS::Serverless::Function" => template.add_events(resource, &functions.names[&resource.id])?,
-                "AWS::Serverless::HttpApi" => template.cors = resource.get("/CorsConfiguration").map(Cors::read),
-                "AWS::Lambda::EventSourceMapping" => template.queues.push(mapping(resource, &resources, &functions)?),
+                "AWS::Serverless::Function" => {
+                    template.add_events(resource, &functions.names[&resource.id])?
+                }
+                "AWS::Serverless::HttpApi" => {
+                    template.cors = resource.get("/CorsConfiguration").map(Cors::read)
+                }
+                "AWS::Lambda::EventSourceMapping" => {
+                    template.queues.push(mapping(resource, &resources, &functions)?)
+                }
                 "AWS::ApiGatewayV2::Route" if resource.text("/RouteKey")?.starts_with('$') => {
                     let function = functions.behind(&resource.properties["Target"], &resources);
                     let function = function.with_context(|| resource.about("no function behind Target"))?;
                     socket.insert(resource.text("/RouteKey")?.to_owned(), function);
                 }
                 "AWS::Serverless::WebSocketApi" => {
-                    for (key, route) in resource.get("/Routes").and_then(Json::as_object).into_iter().flatten() {
+                    for (key, route) in
+                        resource.get("/Routes").and_then(Json::as_object).into_iter().flatten()
+                    {
                         let function = functions.behind(&route["FunctionArn"], &resources);
-                        let function = function.with_context(|| resource.about(&format!("no function behind {key}")))?;
+                        let function =
+                            function.with_context(|| resource.about(&format!("no function behind {key}")))?;
                         socket.insert(key.clone(), function);
                     }
                 }
@@ -174,9 +184,16 @@ impl Template {
                 "HttpApi" => {
                     let method = event.text("/Method")?.to_ascii_uppercase();
                     let path = event.text("/Path")?.to_owned();
-                    ensure!(path.starts_with('/'), event.about(&format!("Path {path} does not begin with /")));
-                    if let Some(twin) = self.routes.iter().find(|route| route.method == method && route.path == path) {
-                        bail!(event.about(&format!("{method} {path} is a route of {} already", twin.function)));
+                    ensure!(
+                        path.starts_with('/'),
+                        event.about(&format!("Path {path} does not begin with /"))
+                    );
+                    if let Some(twin) =
+                        self.routes.iter().find(|route| route.method == method && route.path == path)
+                    {
+                        bail!(
+                            event.about(&format!("{method} {path} is a route of {} already", twin.function))
+                        );
                     }
                     self.routes.push(Route { method, path, function: name.to_owned() });
                 }
@@ -225,7 +242,8 @@ fn resources(document: &Json) -> Result<BTreeMap<String, Resource>> {
             scope.resolve(&value["Properties"]).map(Some)
         })();
         let Some(properties) = resolved.with_context(|| format!("resource {id}"))? else { continue };
-        let kind = value["Type"].as_str().with_context(|| format!("resource {id}: Type is missing"))?.to_owned();
+        let kind =
+            value["Type"].as_str().with_context(|| format!("resource {id}: Type is missing"))?.to_owned();
         resources.insert(id.clone(), Resource { id: id.clone(), kind, properties });
     }
     Ok(resources)
@@ -243,7 +261,8 @@ impl Resource {
     }
 
     fn text(&self, pointer: &str) -> Result<&str> {
-        let value = self.get(pointer).with_context(|| self.about(&format!("{} is missing", &pointer[1..])))?;
+        let value =
+            self.get(pointer).with_context(|| self.about(&format!("{} is missing", &pointer[1..])))?;
         value.as_str().with_context(|| self.about(&format!("{} must be text, not {value}", &pointer[1..])))
     }
 
@@ -251,7 +270,9 @@ impl Resource {
     fn number(&self, pointer: &str) -> Result<Option<u64>> {
         let Some(value) = self.get(pointer) else { return Ok(None) };
         let number = value.as_u64().or_else(|| value.as_str()?.parse().ok());
-        number.map(Some).with_context(|| self.about(&format!("{} must be a number, not {value}", &pointer[1..])))
+        number
+            .map(Some)
+            .with_context(|| self.about(&format!("{} must be a number, not {value}", &pointer[1..])))
     }
 
     fn seconds(&self, pointer: &str) -> Result<Option<Duration>> {
@@ -277,7 +298,10 @@ impl Functions {
         for resource in resources.values().filter(|resource| resource.kind == "AWS::Serverless::Function") {
             let code = resource.text("/CodeUri")?.trim_end_matches('/');
             let name = code.rsplit('/').next().unwrap_or_default().to_owned();
-            ensure!(!name.is_empty() && name != ".", resource.about("CodeUri does not end in the binary's name"));
+            ensure!(
+                !name.is_empty() && name != ".",
+                resource.about("CodeUri does not end in the binary's name")
+            );
             let timeout = resource.number("/Timeout")?.or(globals.number("/Timeout")?);
             let memory = resource.small_number("/MemorySize")?.or(globals.small_number("/MemorySize")?);
             let limits = Limits {
@@ -296,7 +320,8 @@ impl Functions {
     fn behind(&self, value: &Json, resources: &BTreeMap<String, Resource>) -> Option<String> {
         references(value).into_iter().find_map(|id| {
             self.names.get(id).cloned().or_else(|| {
-                let integration = resources.get(id).filter(|it| it.kind == "AWS::ApiGatewayV2::Integration")?;
+                let integration =
+                    resources.get(id).filter(|it| it.kind == "AWS::ApiGatewayV2::Integration")?;
                 self.behind(&integration.properties["IntegrationUri"], resources)
             })
         })
@@ -309,7 +334,9 @@ fn references(value: &Json) -> Vec<&str> {
     match (intrinsic::call(value), value) {
         (Some(("Ref", Json::String(name))), _) => vec![&name[..head(name)]],
         (Some(("Fn::GetAtt", Json::String(name))), _) => vec![&name[..head(name)]],
-        (Some(("Fn::GetAtt", Json::Array(path))), _) => path.first().and_then(Json::as_str).into_iter().collect(),
+        (Some(("Fn::GetAtt", Json::Array(path))), _) => {
+            path.first().and_then(Json::as_str).into_iter().collect()
+        }
         (Some(("Fn::Sub", Json::String(text))), _) => {
             intrinsic::placeholders(text).map(|name| &name[..head(name)]).collect()
         }
@@ -320,7 +347,11 @@ fn references(value: &Json) -> Vec<&str> {
 }
 
 /// One event source mapping, with the checks that AWS makes at its creation.
-fn mapping(it: &Resource, resources: &BTreeMap<String, Resource>, functions: &Functions) -> Result<QueueSource> {
+fn mapping(
+    it: &Resource,
+    resources: &BTreeMap<String, Resource>,
+    functions: &Functions,
+) -> Result<QueueSource> {
     let source = it.get("/EventSourceArn").with_context(|| it.about("EventSourceArn is missing"))?;
     let queue = references(source).into_iter().find_map(|id| resources.get(id));
     let queue = queue
@@ -328,10 +359,14 @@ fn mapping(it: &Resource, resources: &BTreeMap<String, Resource>, functions: &Fu
         .with_context(|| it.about("EventSourceArn refers to no AWS::SQS::Queue of this template"))?;
     let name = QueueName::ALL.into_iter().find(|name| queue.id.eq_ignore_ascii_case(&format!("{name}Queue")));
     let name = name.with_context(|| {
-        queue.about(&format!("a queue is called <Name>Queue, the name one of {:?}", QueueName::ALL.map(QueueName::as_str)))
+        queue.about(&format!(
+            "a queue is called <Name>Queue, the name one of {:?}",
+            QueueName::ALL.map(QueueName::as_str)
+        ))
     })?;
     let function = it.get("/FunctionName").and_then(|value| functions.behind(value, resources));
-    let function = function.with_context(|| it.about("FunctionName refers to no function of this template"))?;
+    let function =
+        function.with_context(|| it.about("FunctionName refers to no function of this template"))?;
 
     let batch_size = it.small_number("/BatchSize")?.unwrap_or(10);
     let window = it.seconds("/MaximumBatchingWindowInSeconds")?.unwrap_or_default();
@@ -358,7 +393,8 @@ fn mapping(it: &Resource, resources: &BTreeMap<String, Resource>, functions: &Fu
         batch_size,
         window,
         visibility,
-        max_receives: max_receives.with_context(|| queue.about("RedrivePolicy.maxReceiveCount is missing"))?,
+        max_receives: max_receives
+            .with_context(|| queue.about("RedrivePolicy.maxReceiveCount is missing"))?,
         reports_failures: kinds.into_iter().any(|kind| kind == "ReportBatchItemFailures"),
     })
 }
@@ -441,12 +477,28 @@ mod tests {
 
     #[test]
     fn errors_name_the_resource() {
-        assert!(error("CodeUri: target/lambda/api-system/", "").contains("resource SystemFunction: CodeUri is missing"));
-        assert!(error("Path: /api/auth/login", "Path: auth").contains("LoginFunction.Events.Login: Path auth"));
-        assert!(error("Timeout: 5", "Timeout: soon").contains(r#"LoginFunction: Timeout must be a number, not "soon""#));
-        assert!(error("rate(15 minutes)", "cron(0 1 * * ? *)").contains("RelayFunction.Events.Often: `cron(0 1"));
-        assert!(error("!GetAtt ExportsQueue.Arn", "!GetAtt Nothing.Arn").contains("ExportsMapping: EventSourceArn"));
-        assert!(error("VisibilityTimeout: 60", "VisibilityTimeout: 2").contains("NotificationsQueue: VisibilityTimeout (2 s)"));
+        assert!(
+            error("CodeUri: target/lambda/api-system/", "")
+                .contains("resource SystemFunction: CodeUri is missing")
+        );
+        assert!(
+            error("Path: /api/auth/login", "Path: auth").contains("LoginFunction.Events.Login: Path auth")
+        );
+        assert!(
+            error("Timeout: 5", "Timeout: soon")
+                .contains(r#"LoginFunction: Timeout must be a number, not "soon""#)
+        );
+        assert!(
+            error("rate(15 minutes)", "cron(0 1 * * ? *)").contains("RelayFunction.Events.Often: `cron(0 1")
+        );
+        assert!(
+            error("!GetAtt ExportsQueue.Arn", "!GetAtt Nothing.Arn")
+                .contains("ExportsMapping: EventSourceArn")
+        );
+        assert!(
+            error("VisibilityTimeout: 60", "VisibilityTimeout: 2")
+                .contains("NotificationsQueue: VisibilityTimeout (2 s)")
+        );
         assert!(error("/api/system/health", "/api/auth/login").contains("Events"));
     }
 

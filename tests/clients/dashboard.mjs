@@ -81,8 +81,10 @@ function observe() {
   };
   const look = () => {
     if (document.getElementById("dashboard").hidden) return;
-    const badge = document.querySelector("[data-testid=badge]");
-    tell("badge", "badge", { status: badge.dataset.status });
+    const banner = document.querySelector("[data-testid=banner]");
+    if (!banner.hidden) tell("banner", "banner", { text: banner.textContent });
+    tell("badge", "badge", { status: document.querySelector("[data-testid=badge]").dataset.status });
+    if (document.getElementById("content").hidden) return;
     for (const row of document.querySelectorAll("[data-testid=row]")) {
       const { user, status, minutes, version } = row.dataset;
       tell(`row ${user}`, "row", { user, status, minutes: Number(minutes), version: Number(version) });
@@ -91,8 +93,6 @@ function observe() {
       const name = figure.dataset.testid.slice(4);
       tell(`kpi ${name}`, "kpi", { name, value: figure.textContent });
     }
-    const banner = document.querySelector("[data-testid=banner]");
-    if (!banner.hidden) tell("banner", "banner", { text: banner.textContent });
   };
   const added = (records) => {
     for (const { target, addedNodes } of records) {
@@ -112,7 +112,7 @@ const row = (user, status) =>
 const commands = {
   async wait({ user, status }) {
     await row(user, status).waitFor();
-    emit("seen", { user, status, ...(await page.evaluate(() => ({ loads: performance.getEntriesByType("navigation").length }))) });
+    emit("seen", { user, status, loads });
   },
   async badge({ status }) {
     await page.locator(`[data-testid=badge][data-status="${status}"]`).waitFor();
@@ -136,6 +136,7 @@ const commands = {
     await context.setOffline(on);
   },
   async screenshot({ path, full = false }) {
+    if (full) await page.evaluate(() => window.scrollTo(0, 0));
     await page.screenshot({ path, fullPage: full, animations: "disabled" });
     emit("screenshot", { path });
   },

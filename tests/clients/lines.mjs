@@ -7,9 +7,14 @@ export function emit(event, fields = {}) {
   process.stdout.write(`${JSON.stringify({ event, ...fields, at: Date.now() })}\n`);
 }
 
+process.on("unhandledRejection", (reason) => emit("error", { message: String(reason?.message ?? reason) }));
+process.on("uncaughtException", (error) => {
+  emit("error", { message: error.message });
+  process.exit(1);
+});
+
 /** Runs commands one after another; a failing one is an event, not the end. */
 export async function serve(commands) {
-  process.on("unhandledRejection", (reason) => emit("error", { message: String(reason) }));
   for await (const line of createInterface({ input: process.stdin })) {
     if (line.trim() === "") continue;
     let name = "?";

@@ -25,79 +25,26 @@ fn code_routes() -> impl Iterator<Item = &'static Route> {
     .flatten()
 }
 
-/// What a function is given beside the global variables, and what it may do. A right is an action and what
-/// it is allowed on: a resource or parameter of the template, or a database user.
-struct Given {
-    function: &'static str,
-    variables: &'static [&'static str],
-    rights: &'static [&'static str],
-}
-
-/// The whole of it, by hand: whoever widens a function's rights says so here too.
-const GIVEN: &[Given] = &[
-    Given {
-        function: "api-system", // reports how everything is configured
-        variables: &[
-            "CACHE_URL",
-            "DATABASE_USER",
-            "EXPORTS_QUEUE_URL",
-            "EXPORTS_URL",
-            "LIVE_ENDPOINT",
-            "LIVE_QUEUE_URL",
-            "LIVE_URL",
-            "MAIL_FROM",
-            "MAIL_URL",
-            "NOTIFICATIONS_QUEUE_URL",
-        ],
-        rights: &["rds-db:connect gogotime_api"],
-    },
-    Given {
-        function: "api-login",
-        variables: &["DATABASE_USER", "JWT_KEY"],
-        rights: &["rds-db:connect gogotime_worker"],
-    },
-    Given {
-        function: "api-auth",
-        variables: &["DATABASE_USER", "JWT_KEY"],
-        rights: &["rds-db:connect gogotime_api"],
-    },
-    Given {
-        function: "api-timesheets",
-        variables: &["DATABASE_USER", "JWT_KEY", "LIVE_QUEUE_URL", "NOTIFICATIONS_QUEUE_URL"],
-        rights: &[
-            "rds-db:connect gogotime_api",
-            "sqs:SendMessage LiveQueue",
-            "sqs:SendMessage NotificationsQueue",
-        ],
-    },
-    Given {
-        function: "api-reports",
-        variables: &["CACHE_URL", "DATABASE_USER", "JWT_KEY"],
-        rights: &["rds-db:connect gogotime_api"],
-    },
-    Given {
-        function: "api-exports",
-        variables: &["DATABASE_USER", "EXPORTS_QUEUE_URL", "EXPORTS_URL", "JWT_KEY"],
-        rights: &[
-            "rds-db:connect gogotime_api",
-            "s3:GetObject ExportsBucket",
-            "sqs:SendMessage ExportsQueue",
-        ],
-    },
-    Given {
-        function: "api-realtime",
-        variables: &["DATABASE_USER", "JWT_KEY", "LIVE_ENDPOINT", "LIVE_URL"],
-        rights: &["rds-db:connect gogotime_api"],
-    },
-    Given {
-        function: "websocket",
-        variables: &["CORS_ORIGIN", "DATABASE_USER", "JWT_KEY", "LIVE_QUEUE_URL"],
-        rights: &["rds-db:connect gogotime_worker", "sqs:SendMessage LiveQueue"],
-    },
-    Given {
-        function: "queue-notifications",
-        variables: &["DATABASE_USER", "MAIL_FROM", "MAIL_URL", "NOTIFICATIONS_QUEUE_URL", "WEB_URL"],
-        rights: &[
+/// What each function may do, by hand: whoever widens it says so here too. A right is an action and what it is
+/// allowed on: a resource or parameter of the template, or a database user.
+const RIGHTS: &[(&str, &[&str])] = &[
+    ("api-system", &["rds-db:connect gogotime_api"]),
+    ("api-login", &["rds-db:connect gogotime_worker"]),
+    ("api-auth", &["rds-db:connect gogotime_api"]),
+    (
+        "api-timesheets",
+        &["rds-db:connect gogotime_api", "sqs:SendMessage LiveQueue", "sqs:SendMessage NotificationsQueue"],
+    ),
+    ("api-reports", &["rds-db:connect gogotime_api"]),
+    (
+        "api-exports",
+        &["rds-db:connect gogotime_api", "s3:GetObject ExportsBucket", "sqs:SendMessage ExportsQueue"],
+    ),
+    ("api-realtime", &["rds-db:connect gogotime_api"]),
+    ("websocket", &["rds-db:connect gogotime_worker", "sqs:SendMessage LiveQueue"]),
+    (
+        "queue-notifications",
+        &[
             "rds-db:connect gogotime_worker",
             "ses:SendEmail MailDomain",
             "ses:SendRawEmail MailDomain",
@@ -106,19 +53,13 @@ const GIVEN: &[Given] = &[
             "sqs:GetQueueAttributes NotificationsQueue",
             "sqs:ReceiveMessage NotificationsQueue",
         ],
-    },
-    Given {
-        function: "queue-exports",
-        variables: &[
-            "DATABASE_USER",
-            "EXPORTS_QUEUE_URL",
-            "EXPORTS_URL",
-            "LIVE_QUEUE_URL",
-            "NOTIFICATIONS_QUEUE_URL",
-        ],
-        rights: &[
+    ),
+    (
+        "queue-exports",
+        &[
             "rds-db:connect gogotime_worker",
             "s3:AbortMultipartUpload ExportsBucket",
+            "s3:DeleteObject ExportsBucket",
             "s3:PutObject ExportsBucket",
             "sqs:ChangeMessageVisibility ExportsQueue",
             "sqs:DeleteMessage ExportsQueue",
@@ -127,11 +68,10 @@ const GIVEN: &[Given] = &[
             "sqs:SendMessage LiveQueue",
             "sqs:SendMessage NotificationsQueue",
         ],
-    },
-    Given {
-        function: "queue-live",
-        variables: &["DATABASE_USER", "LIVE_ENDPOINT", "LIVE_QUEUE_URL", "PUSH_QUEUE_URL"],
-        rights: &[
+    ),
+    (
+        "queue-live",
+        &[
             "rds-db:connect gogotime_worker",
             "sqs:ChangeMessageVisibility LiveQueue",
             "sqs:DeleteMessage LiveQueue",
@@ -139,11 +79,10 @@ const GIVEN: &[Given] = &[
             "sqs:ReceiveMessage LiveQueue",
             "sqs:SendMessage PushQueue",
         ],
-    },
-    Given {
-        function: "queue-push",
-        variables: &["LIVE_ENDPOINT", "LIVE_QUEUE_URL", "PUSH_QUEUE_URL"],
-        rights: &[
+    ),
+    (
+        "queue-push",
+        &[
             "execute-api:ManageConnections WebSocketApi",
             "sqs:ChangeMessageVisibility PushQueue",
             "sqs:DeleteMessage PushQueue",
@@ -151,32 +90,27 @@ const GIVEN: &[Given] = &[
             "sqs:ReceiveMessage PushQueue",
             "sqs:SendMessage LiveQueue",
         ],
-    },
-    Given {
-        function: "schedule-relay",
-        variables: &["DATABASE_USER", "EXPORTS_QUEUE_URL", "LIVE_QUEUE_URL", "NOTIFICATIONS_QUEUE_URL"],
-        rights: &[
+    ),
+    (
+        "schedule-relay",
+        &[
             "rds-db:connect gogotime_worker",
             "sqs:SendMessage ExportsQueue",
             "sqs:SendMessage LiveQueue",
             "sqs:SendMessage NotificationsQueue",
         ],
-    },
-    Given {
-        function: "schedule-nightly",
-        variables: &["DATABASE_USER", "EXPORTS_QUEUE_URL"],
-        rights: &["rds-db:connect gogotime_worker", "sqs:SendMessage ExportsQueue"],
-    },
-    Given {
-        function: "schedule-heartbeat",
-        variables: &["DATABASE_USER", "LIVE_ENDPOINT", "PUSH_QUEUE_URL"],
-        rights: &["rds-db:connect gogotime_worker", "sqs:SendMessage PushQueue"],
-    },
-    Given {
-        function: "schedule-migrate",
-        variables: &["DATABASE_USER"],
-        rights: &["rds-db:connect gogotime_owner"],
-    },
+    ),
+    (
+        "schedule-nightly",
+        &[
+            "rds-db:connect gogotime_worker",
+            "sqs:SendMessage ExportsQueue",
+            "sqs:SendMessage LiveQueue",
+            "sqs:SendMessage NotificationsQueue",
+        ],
+    ),
+    ("schedule-heartbeat", &["rds-db:connect gogotime_worker", "sqs:SendMessage PushQueue"]),
+    ("schedule-migrate", &["rds-db:connect gogotime_owner"]),
 ];
 
 /// Functions that a clock starts, and how often.
@@ -189,12 +123,14 @@ const SCHEDULES: &[(&str, &str)] = &[
 /// Variables that a deployment of this template has no use for: another way to say the same, or a fallback.
 const NOT_DEPLOYED: &[&str] = &[
     "AWS_ENDPOINT_URL",
+    "AWS_REGION",
     "CACHE_NAME",
+    "CORS_ORIGIN",
     "DATABASE_PASSWORD",
-    "DATABASE_POOL_SIZE",
     "DATABASE_PORT",
     "DATABASE_URL",
     "FILES_URL",
+    "RETRY_BASE_MS",
 ];
 
 /// Statements that need a wildcard, and why. None does.
@@ -212,8 +148,8 @@ fn every_route_of_the_code_is_deployed_and_every_deployed_route_has_code() {
 fn every_binary_is_a_function_and_every_function_a_binary() {
     let deployed = Template::read().functions.into_keys().collect();
     same("function", "binaries under functions/", &binaries(), "template.yaml", &deployed);
-    let given = GIVEN.iter().map(|given| given.function.to_owned()).collect();
-    same("function", "binaries under functions/", &binaries(), "the table of this test", &given);
+    let known = RIGHTS.iter().map(|(function, _)| (*function).to_owned()).collect();
+    same("function", "binaries under functions/", &binaries(), "the table of rights", &known);
 }
 
 #[test]
@@ -335,78 +271,68 @@ fn every_queue_has_dead_letters_and_time_for_six_tries_and_one_consumer() {
 }
 
 #[test]
-fn every_function_gets_the_variables_and_rights_it_needs_and_no_more() {
+fn every_function_may_do_what_it_needs_and_no_more() {
     let template = Template::read();
-    for given in GIVEN {
-        let about = |kind: &str| format!("{kind} of {}", given.function);
-        let wanted = given.variables.iter().map(|it| (*it).to_owned()).collect();
-        same(
-            &about("variable"),
-            "the table of this test",
-            &wanted,
-            "template.yaml",
-            &template.own_variables(given.function),
-        );
-        let wanted = given.rights.iter().map(|it| (*it).to_owned()).collect();
-        same(
-            &about("right"),
-            "the table of this test",
-            &wanted,
-            "template.yaml",
-            &template.rights(given.function),
-        );
+    for (function, rights) in RIGHTS {
+        let wanted = rights.iter().map(|it| (*it).to_owned()).collect();
+        let what = format!("right of {function}:");
+        same(&what, "the table of this test", &wanted, "template.yaml", &template.rights(function));
     }
 }
 
 #[test]
-fn a_variable_and_the_right_to_use_it_come_together() {
+fn every_function_starts_with_its_variables_and_on_no_fallback() {
     let template = Template::read();
     let mut problems = Problems::default();
     for function in template.functions.keys() {
-        let (variables, rights) = (template.variables(function), template.rights(function));
-        let may = |action: &str, target: &str| {
-            rights.iter().any(|right| right.starts_with(action) && right.ends_with(target))
+        let variables = template.variables(function);
+        let config = match app::Config::read(&|name| Some(template.sample(variables.get(name)?))) {
+            Ok(config) => config,
+            Err(error) => {
+                problems.0.push(format!("{function} does not start: {error}"));
+                continue;
+            }
         };
-        if function == "api-system" {
-            continue; // knows the settings, uses only the database and the cache
+        for lost in config.fallbacks() {
+            problems.0.push(format!("{function}: {lost}"));
         }
-        for name in QueueName::ALL {
-            let (variable, queue) = (
-                format!("{}_QUEUE_URL", name.as_str().to_uppercase()),
-                format!("{}Queue", capitalised(name.as_str())),
-            );
-            problems.check(variables.contains_key(&variable) == may("sqs:", &queue), || {
-                format!("{function}: {variable} and a right on {queue} do not come together")
-            });
-        }
-        for (variable, action) in [("EXPORTS_URL", "s3:"), ("MAIL_URL", "ses:")] {
-            problems.check(variables.contains_key(variable) == may(action, ""), || {
-                format!("{function}: {variable} and {action}… do not come together")
-            });
-        }
+        // To the database: who may, does, and as whom.
         let user = variables.get("DATABASE_USER").and_then(Json::as_str);
-        let connects = user.is_none_or(|user| rights.contains(&format!("rds-db:connect {user}")));
-        problems.check(connects, || format!("{function} may not log in as its DATABASE_USER"));
-        let api = function.starts_with("api-") && function != "api-login";
-        problems.check(api == (user == Some("gogotime_api")), || {
+        let rights = template.rights(function);
+        let connects = |user: &str| rights.contains(&format!("rds-db:connect {user}"));
+        problems
+            .check(user.is_none_or(connects), || format!("{function} may not log in as its DATABASE_USER"));
+        problems.check(config.database.is_some() == template.is_in_vpc(function), || {
+            format!("{function}: the database is inside the VPC and its address is for functions there")
+        });
+        let restricted = function.starts_with("api-") && function != "api-login";
+        problems.check(restricted == (user == Some("gogotime_api")), || {
             format!(
-                "{function}: only HTTP functions log in as gogotime_api, and all of them but api-login do"
+                "{function}: HTTP functions log in as gogotime_api, all of them but api-login, and no other"
             )
         });
-        let posts = may("execute-api:ManageConnections", "");
+        // To sockets.
+        let posts = rights.iter().any(|right| right.starts_with("execute-api:"));
         problems.check(posts != template.is_in_vpc(function), || {
-            format!(
-                "{function}: @connections is posted to from outside the VPC, everything else is done inside"
-            )
+            format!("{function}: @connections is posted to from outside the VPC, all else is done inside")
         });
-        problems.check(!posts || variables["AWS_USE_DUALSTACK_ENDPOINT"] == "false", || {
+        problems.check(!(posts && config.dual_stack), || {
             format!("{function}: the SDK refuses AWS_USE_DUALSTACK_ENDPOINT with LIVE_ENDPOINT")
         });
     }
-    for route in code_routes().filter(|route| matches!(route.auth, app::Auth::Caller)) {
-        let has_key = template.variables(route.function).contains_key("JWT_KEY");
-        problems
-            .check(has_key, || format!("{} lacks JWT_KEY to know who calls {}", route.function, route.path));
+    problems.none();
+}
+
+#[test]
+fn no_http_function_but_log_in_crosses_companies() {
+    // As gogotime_api a function may not become gogotime_system: `Db::system` would fail, deployed only.
+    let mut problems = Problems::default();
+    for file in sources(&root().join("functions/api")) {
+        let crosses = std::fs::read_to_string(&file).unwrap().contains(".system()");
+        let name = file.strip_prefix(root()).unwrap().display().to_string();
+        problems.check(!crosses || name.ends_with("/login.rs"), || {
+            format!("{name} asks for a transaction across companies, which gogotime_api may not have")
+        });
     }
     problems.none();
 }
@@ -604,11 +530,28 @@ impl Template {
         format!("[workspace.metadata.lambda.watch.router]\n{}", lines.collect::<String>())
     }
 
-    /// Variables of the function alone, by name.
-    fn own_variables(&self, binary: &str) -> BTreeSet<String> {
-        let globals = &self.globals()["Environment"]["Variables"];
-        let own = self.function(binary)["Environment"]["Variables"].as_object().into_iter().flatten();
-        own.filter(|(name, _)| globals[name.as_str()].is_null()).map(|(name, _)| name.clone()).collect()
+    /// A value such as a deployment might put there.
+    fn sample(&self, value: &Json) -> String {
+        if let Some(text) = value.as_str() {
+            return text.to_owned();
+        }
+        if let Some(name) = value["Ref"].as_str() {
+            let parameter = &self.document["Parameters"][name];
+            let default = parameter["Default"].as_str().unwrap_or("https://example.com");
+            return default.to_owned();
+        }
+        let Some(pattern) = value["Fn::Sub"].as_str() else { return "example.com".into() };
+        if pattern.contains("{{resolve:") {
+            return "k".repeat(64);
+        }
+        let mut parts = pattern.split("${");
+        let mut text = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let (name, rest) = part.split_once('}').unwrap();
+            text += if name.ends_with(".Port") { "6379" } else { "example.com" };
+            text += rest;
+        }
+        text
     }
 
     /// All variables of a function: the global ones, and its own over them.
@@ -670,7 +613,7 @@ impl Template {
 fn collect_statements<'a>(value: &'a Json, found: &mut impl FnMut(&'a Json)) {
     match value {
         Json::Object(entries) if entries.contains_key("Effect") && entries.contains_key("Action") => {
-            found(value)
+            found(value);
         }
         Json::Object(entries) => entries.values().for_each(|value| collect_statements(value, found)),
         Json::Array(items) => items.iter().for_each(|value| collect_statements(value, found)),
@@ -754,6 +697,20 @@ fn binaries() -> BTreeSet<String> {
     let targets = deployed.flat_map(|package| package["targets"].as_array().unwrap());
     let bins = targets.filter(|target| strings(&target["kind"]).contains(&"bin"));
     bins.map(|target| target["name"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Every Rust file below a folder.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|it| it == "rs") {
+            found.push(path);
+        }
+    }
+    found
 }
 
 /// The workspace as cargo sees it.

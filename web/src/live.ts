@@ -8,7 +8,7 @@
 
 import { Centrifuge, UnauthorizedError, type SubscribedContext } from "centrifuge";
 import * as api from "./api";
-import { apply, hasGap, type Change, type Publication, type State } from "./store";
+import { apply, hasGap, named, type Change, type Publication, type State } from "./store";
 
 export type Mode = "connecting" | "live" | "polling" | "reconnecting";
 
@@ -44,6 +44,7 @@ export function follow(scope: string, access: api.Access, hooks: Hooks): Live {
   let mode: Mode = "connecting";
   let stopped = false;
   let asking = false;
+  let gapChecks = 0;
   const timers: Partial<Record<"gap" | "subscribed" | "socket" | "poll", number>> = {};
   const client = access.url === null ? null : openSocket(access.url);
   const audit = window.setInterval(() => mode === "live" && !document.hidden && void catchUp(), AUDIT_MS);
@@ -90,6 +91,7 @@ export function follow(scope: string, access: api.Access, hooks: Hooks): Live {
     clear("socket");
     clear("poll");
     enter("live");
+    hooks.write(named(hooks.read(), context.streamPosition?.epoch ?? ""));
     if (context.wasRecovering && !context.recovered) void reload();
     later("subscribed", AFTER_SUBSCRIBE_MS, catchUp);
   }
@@ -115,6 +117,7 @@ export function follow(scope: string, access: api.Access, hooks: Hooks): Live {
       const reply = await api.events(scope, hooks.read());
       if (stopped) return;
       if (timers.poll !== undefined) enter("polling");
+      hooks.write(named(hooks.read(), reply.epoch));
       if (reply.recovered) receive(reply.publications);
       if (!reply.recovered || hasGap(hooks.read())) await hooks.reload();
     } catch (error) {
@@ -143,9 +146,13 @@ export function follow(scope: string, access: api.Access, hooks: Hooks): Live {
     if (stopped) return;
     hooks.write(apply(hooks.read(), publications));
     if (publications.some(({ data }) => data.type === "refetch")) void reload();
-    if (hasGap(hooks.read())) {
-      if (timers.gap === undefined) later("gap", LATE_MS, () => hasGap(hooks.read()) && catchUp());
-    } else clear("gap");
+    if (!hasGap(hooks.read())) {
+      clear("gap");
+      gapChecks = 0;
+    } else if (timers.gap === undefined) {
+      // Twice as long each time: a server that knows nothing of what came must not be asked for ever.
+      later("gap", Math.min(LATE_MS * 2 ** gapChecks++, AUDIT_MS), () => hasGap(hooks.read()) && catchUp());
+    }
   }
 
   function enter(next: Mode): void {

@@ -11,17 +11,20 @@ const AFTER_DECISION_MS = 2_000;
 /** How many past events an opened scope's feed begins with. */
 const FEED_HISTORY = 30;
 
+const UNREACHABLE = "The server cannot be reached.";
+
 let access: api.Access;
 let state: State | undefined;
 let live: Live | undefined;
 /** Counts what the user opened: an answer to an earlier opening is of no interest. */
 let opening = 0;
+let drawing = false;
 
 const view = createView({
   logIn: (email, password) => void logIn(email, password),
   logOut: () => void logOut(),
   scope: (scope) => void open(scope, state?.week),
-  week: (week) => void open(state!.scope, week),
+  week: (week) => void (state && open(state.scope, week)),
   approve: (member) => void decide(member, () => api.approve(member.timesheetId!)),
   reject: (member, reason) => void decide(member, () => api.reject(member.timesheetId!, reason)),
 });
@@ -39,16 +42,17 @@ async function start(): Promise<void> {
     const asked = new URLSearchParams(location.search);
     await openFirst(asked.get("scope"), asked.get("week") ?? undefined);
   } catch (error) {
-    if (error instanceof api.Refused && error.status < 500) return view.showLogin(error.status === 401 ? undefined : error.message);
-    view.showLogin("The server cannot be reached. Please try again in a moment.");
+    if (!(error instanceof api.Refused) || error.status >= 500) view.showLogin(UNREACHABLE);
+    else view.showLogin(error.status === 401 ? undefined : error.message);
   }
 }
 
+const scopes = () => access.channels.filter(({ channel }) => !channel.startsWith("user:"));
+
 /** Opens the scope asked for, if the user has it, else the first of theirs. */
 async function openFirst(asked?: string | null, week?: string): Promise<void> {
-  const scopes = access.channels.filter(({ channel }) => !channel.startsWith("user:"));
-  const scope = scopes.find(({ channel }) => channel === asked) ?? scopes[0];
-  view.showScopes(scopes, scope?.channel ?? "");
+  const scope = scopes().find(({ channel }) => channel === asked) ?? scopes()[0];
+  view.showScopes(scopes(), scope?.channel ?? "");
   if (scope) await open(scope.channel, week);
   else view.banner("There is no team for you to look at yet. Ask your administrator to make you the lead of one.", true);
 }
@@ -57,7 +61,7 @@ async function logIn(email: string, password: string): Promise<void> {
   try {
     await api.logIn(email, password);
   } catch (error) {
-    return view.showLogin(error instanceof api.Refused ? error.message : "The server cannot be reached.");
+    return view.showLogin(error instanceof api.Refused ? error.message : UNREACHABLE);
   }
   await start();
 }
@@ -100,7 +104,7 @@ function failedToOpen(error: unknown, scope: string, week?: string): void {
     else view.banner(error.message, true);
     return;
   }
-  view.banner("The server cannot be reached. Trying again…");
+  view.banner(`${UNREACHABLE} Trying again…`);
   const mine = opening;
   setTimeout(() => mine === opening && void open(scope, week), RETRY_MS);
 }
@@ -124,10 +128,16 @@ async function reload(): Promise<void> {
   if (mine === opening) write(load(snapshot, state));
 }
 
+/** Drawn once per frame, however many publications come: a company's Friday afternoon is a burst. */
 function write(next: State): void {
   if (next === state) return;
   state = next;
-  view.render(state);
+  if (drawing) return;
+  drawing = true;
+  requestAnimationFrame(() => {
+    drawing = false;
+    if (state) view.render(state);
+  });
 }
 
 /** Keeps the address of what is open, for reloading and for links in mails. */
@@ -144,7 +154,7 @@ async function decide(member: Member, run: () => Promise<unknown>): Promise<void
   } catch (error) {
     view.setBusy(member, false);
     if (error instanceof api.Refused && error.status === 401) ended("signed-out");
-    else view.toast(error instanceof api.Refused ? error.message : "The server cannot be reached.");
+    else view.toast(error instanceof api.Refused ? error.message : UNREACHABLE);
   }
 }
 
@@ -166,7 +176,7 @@ async function lostScope(name: string): Promise<void> {
   view.banner(`You no longer have access to ${name}.`, true);
   try {
     access = await api.access();
-    view.showScopes([{ channel: "", name: "Choose…" }, ...access.channels.filter(({ channel }) => !channel.startsWith("user:"))], "");
+    view.showScopes([{ channel: "", name: "Choose…" }, ...scopes()], "");
   } catch {
     view.showScopes([], "");
   }

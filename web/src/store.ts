@@ -107,8 +107,13 @@ export function load(snapshot: Snapshot, before?: State): State {
     members: new Map(snapshot.members.map((member) => [member.user.id, member])),
     recent: [],
   };
-  const continues = before?.scope === state.scope && before.epoch === state.epoch;
+  const continues = before?.scope === state.scope && (before.epoch === state.epoch || before.epoch === "");
   return continues ? apply(state, before.recent) : state;
+}
+
+/** A channel without history has no epoch yet; the first answer that tells one names it. */
+export function named(state: State, epoch: string): State {
+  return state.epoch === "" && epoch !== "" ? { ...state, epoch } : state;
 }
 
 /** The state after these publications, in whatever order they came. */

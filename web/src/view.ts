@@ -86,6 +86,8 @@ export function createView(actions: Actions) {
   });
 
   function showLogin(message?: string): void {
+    forget();
+    only = undefined;
     byId("dashboard").hidden = true;
     byId("login").hidden = false;
     byId<HTMLButtonElement>("login-submit").disabled = false;
@@ -120,10 +122,27 @@ export function createView(actions: Actions) {
     [badge.textContent, badge.title] = MODES[mode];
   }
 
-  /** A sentence above the figures; `hide` takes away what the user may no longer see. */
+  /** A sentence above the figures; `hide` takes away what the user may not, or no longer, see. */
   function banner(message?: string, hide = false): void {
     tell("banner", message);
-    byId("content").hidden = hide;
+    part(document.body, ".week").hidden = hide;
+    byId("badge").hidden = hide;
+    if (hide) forget();
+  }
+
+  function forget(): void {
+    shown = undefined;
+    byId("content").hidden = true;
+    rows.clear();
+    busy.clear();
+    byId("rows").replaceChildren();
+    byId<HTMLDialogElement>("reject-dialog").close();
+    forgetFeed();
+  }
+
+  function forgetFeed(): void {
+    fed.clear();
+    byId("feed").replaceChildren();
   }
 
   function toast(message: string, link?: { label: string; href: string }): void {
@@ -149,19 +168,15 @@ export function createView(actions: Actions) {
   function render(state: State): void {
     const fresh = shown?.scope !== state.scope || shown.week !== state.week;
     if (fresh) {
-      rows.clear();
-      busy.clear();
+      forget();
       limit = ROWS_AT_ONCE;
-    }
-    if (shown?.scope !== state.scope || shown.epoch !== state.epoch) {
-      fed.clear();
-      byId("feed").replaceChildren();
-    }
+    } else if (shown?.epoch !== state.epoch) forgetFeed(); // offsets begin anew
     shown = state;
     renderWeek(state);
     renderFigures(state);
     renderRows(state, fresh);
     renderFeed(state);
+    byId("content").hidden = false;
   }
 
   function renderWeek(state: State): void {
@@ -183,7 +198,7 @@ export function createView(actions: Actions) {
     }
     setText(document.querySelector("[data-kpi=expected]")!, String(figures.expected));
     setText(byId("handed-in"), String(handedIn));
-    setText(byId("percent"), figures.expected === 0 ? "–" : `${Math.floor(share(handedIn))} %`);
+    setText(byId("percent"), figures.expected === 0 ? "–" : `${Math.floor(share(handedIn))}%`);
     const meter = byId("progress");
     meter.setAttribute("aria-valuenow", String(Math.floor(share(handedIn))));
     meter.querySelector<HTMLElement>(".approved")!.style.width = `${share(figures.approved)}%`;
@@ -241,9 +256,7 @@ export function createView(actions: Actions) {
     element.dataset["version"] = String(member.version);
     element.dataset["minutes"] = String(member.totalMinutes);
     setText(part(element, ".name"), name);
-    const avatar = part(element, ".avatar");
-    setText(avatar, initials(member.user));
-    avatar.dataset["hue"] = String(hue(member.user.id));
+    setText(part(element, ".avatar"), initials(member.user));
     setText(part(element, ".chip"), LABELS[group]);
     setText(part(element, ".number"), member.timesheetId === null ? "–" : hours(member.totalMinutes));
     setText(part(element, ".submitted"), member.submittedAt ? moment(member.submittedAt, state.timezone) : "");
@@ -313,18 +326,19 @@ export function sentence(change: Change, week: string): (Node | string)[] {
   }
   const name = document.createElement("b");
   name.textContent = fullName(change.user);
-  const which = change.weekStart === week ? "" : ` for the week of ${dayMonth(change.weekStart)}`;
+  const other = change.weekStart === week ? "" : ` of ${dayMonth(change.weekStart)}`;
+  const forOther = other && ` for the week${other}`;
   switch (change.topic) {
     case "timesheet.submitted":
-      return [name, ` handed in ${hours(change.totalMinutes)}${which}.`];
+      return [name, ` handed in ${hours(change.totalMinutes)}${forOther}.`];
     case "timesheet.approved":
-      return [name, `’s ${hours(change.totalMinutes)} were approved${which}.`];
+      return [name, `’s week${other} was approved.`];
     case "timesheet.rejected":
-      return [name, `’s week was rejected${which}.`];
+      return [name, `’s week${other} was rejected.`];
     case "timesheet.withdrawn":
-      return [name, ` took the week back${which}.`];
+      return [name, ` took the week${other} back.`];
     default:
-      return [name, ` saved ${hours(change.totalMinutes)}${which}.`];
+      return [name, ` saved ${hours(change.totalMinutes)}${forOther}.`];
   }
 }
 
@@ -356,12 +370,6 @@ const fullName = (person: Person) => `${person.firstName} ${person.lastName}`.tr
 
 const initials = (person: Person) => `${person.firstName.at(0) ?? ""}${person.lastName.at(0) ?? ""}`.toUpperCase();
 
-function hue(id: string): number {
-  let sum = 0;
-  for (const character of id) sum = (sum * 31 + character.charCodeAt(0)) >>> 0;
-  return sum % 6;
-}
-
 const hours = (minutes: number) => `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}`;
 
 function size(bytes: number): string {
@@ -387,7 +395,10 @@ const weekLabel = (monday: string) =>
     new Date(addDays(monday, 6)),
   );
 
-const moment = (instant: string, timezone: string) =>
-  new Intl.DateTimeFormat(LANGUAGE, { weekday: "short", hour: "2-digit", minute: "2-digit", timeZone: timezone }).format(
-    new Date(instant),
-  );
+/** With the weekday within the last days, with the date before. */
+function moment(instant: string, timezone: string): string {
+  const recent = Date.now() - Date.parse(instant) < 6 * 86_400_000;
+  const day = recent ? ({ weekday: "short" } as const) : ({ day: "numeric", month: "short" } as const);
+  const format = { ...day, hour: "2-digit", minute: "2-digit", timeZone: timezone } as const;
+  return new Intl.DateTimeFormat(LANGUAGE, format).format(new Date(instant));
+}

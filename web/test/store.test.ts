@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { apply, bucket, counts, hasGap, load, totalMinutes } from "../src/store";
+import { apply, bucket, counts, hasGap, load, named, totalMinutes } from "../src/store";
 import type { Member, Publication, Snapshot, State, Status } from "../src/store";
 
 const WEEK = "2025-11-17";
@@ -120,6 +120,14 @@ test("not recovered: after a new epoch only the snapshot counts, also with lower
   assert.equal(after.offset, 2);
   assert.deepEqual(offsets(after), []);
   assert.equal(apply(after, [change(3, "a", "APPROVED", 3)]).offset, 3);
+});
+
+test("a channel that had no history gets its epoch, and keeps what came first", () => {
+  const empty = load(snapshot(0, [member("a", "DRAFT")], { epoch: "" }));
+  const first = apply(empty, [change(1, "a", "SUBMITTED", 2)]);
+  assert.equal(row(load(snapshot(0, [member("a", "DRAFT")]), first), "a").status, "SUBMITTED");
+  assert.equal(named(first, "e1").epoch, "e1");
+  assert.equal(named(named(first, "e1"), "e2").epoch, "e1", "only once: a new epoch is a lost history");
 });
 
 test("another scope keeps nothing of the one before", () => {

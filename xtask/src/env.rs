@@ -17,7 +17,8 @@ pub(crate) fn get(name: &str) -> Option<String> {
 
 /// All of them that are text.
 pub(crate) fn all() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 /// Reads `KEY=VALUE` lines; blank lines and `#` comments are skipped, quotes around a value are taken off.

@@ -16,7 +16,8 @@ pub(crate) async fn ensure(folders: &[&str]) -> Result<()> {
     for (folder, name) in PACKAGES.into_iter().filter(|(folder, _)| folders.contains(folder)) {
         let mut step = Step::begin(name);
         let dir = root().join(folder);
-        let lock = fs::read(dir.join("package-lock.json")).with_context(|| format!("{folder}/package-lock.json"))?;
+        let lock =
+            fs::read(dir.join("package-lock.json")).with_context(|| format!("{folder}/package-lock.json"))?;
         let stamp = workspace::tools_dir()?.join(format!("npm-{}.stamp", folder.replace('/', "-")));
         let stamp = Stamp::new(stamp, fingerprint(&[&lock]));
         if stamp.fresh() && dir.join("node_modules").is_dir() {

@@ -37,7 +37,10 @@ pub(crate) struct Cluster {
     files: Files,
     secrets: Vars,
     port: u16,
+    /// Held while a command uses the cluster.
     used: File,
+    /// Held while one starts or stops it.
+    starting: Option<File>,
 }
 
 /// Where the cluster's files are and as whom its programs run.
@@ -59,19 +62,22 @@ impl Cluster {
         starting.lock()?;
         let used = File::create(dir.join("postgres.used.lock"))?;
         used.lock_shared()?;
-        let mut cluster = Self { files, secrets, port: 0, used };
+        let mut cluster = Self { files, secrets, port: 0, used, starting: Some(starting) };
 
         if let Some(port) = cluster.running_port() {
             cluster.port = port;
             if cluster.answers().await {
                 step.done(&format!("already runs, 127.0.0.1:{port}"));
+                cluster.starting = None;
                 return Ok(cluster);
             }
             // Ours, but of other secrets (target/ was deleted), or half dead: its data is throw-away.
             cluster.files.stop();
         }
         let made = cluster.make(&mut step).await?;
-        cluster.port = free_port(fs::read_to_string(dir.join("postgres.port")).ok().and_then(|p| p.trim().parse().ok()))?;
+        cluster.port = free_port(
+            fs::read_to_string(dir.join("postgres.port")).ok().and_then(|p| p.trim().parse().ok()),
+        )?;
         step.working("starting");
         cluster.files.configure(cluster.port)?;
         let server_log = cluster.files.data.with_extension("log");
@@ -86,6 +92,7 @@ impl Cluster {
         }
         fs::write(dir.join("postgres.port"), cluster.port.to_string())?;
         step.done(&format!("{}127.0.0.1:{}", if made { "made, " } else { "" }, cluster.port));
+        cluster.starting = None;
         Ok(cluster)
     }
 
@@ -120,7 +127,9 @@ impl Cluster {
             admin.batch_execute(&format!("create database {database}")).await?;
         }
         let applied = db::migrate(&self.owner_url(database)).await.map_err(|error| {
-            anyhow::anyhow!("migrating {database}: {error:?}\nIf an applied migration was edited: cargo xtask dev --reset")
+            anyhow::anyhow!(
+                "migrating {database}: {error:?}\nIf an applied migration was edited: cargo xtask dev --reset"
+            )
         })?;
         for (role, secret) in [(API, "API_PASSWORD"), (WORKER, "WORKER_PASSWORD")] {
             let password = self.secret(secret); // made by us: hexadecimal digits
@@ -178,11 +187,13 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        // Nobody may join between looking and stopping.
-        let Some(starting) = dev_dir().ok().and_then(|dir| File::create(dir.join("postgres.start.lock")).ok()) else {
-            return;
+        // Nobody may join between looking and stopping. If starting failed half-way, the lock is still ours.
+        let lock = || {
+            let file = File::create(dev_dir().ok()?.join("postgres.start.lock")).ok()?;
+            file.lock().ok().map(|()| file)
         };
-        if starting.lock().is_err() || self.used.unlock().is_err() {
+        let Some(_starting) = self.starting.take().or_else(lock) else { return };
+        if self.used.unlock().is_err() {
             return;
         }
         match self.used.try_lock() {
@@ -214,7 +225,11 @@ impl Files {
             let name = fingerprint(&[root().as_os_str().as_encoded_bytes()]);
             let elsewhere = Path::new("/var/tmp").join(format!("gogotime-{name}"));
             fs::create_dir_all(&elsewhere)?;
-            note(&format!("PostgreSQL does not run as root and its user cannot reach {}; its data is in {}", dir.display(), elsewhere.display()));
+            note(&format!(
+                "PostgreSQL does not run as root and its user cannot reach {}; its data is in {}",
+                dir.display(),
+                elsewhere.display()
+            ));
             elsewhere.join("pg")
         };
         Ok(Self { programs, data, user: Some((uid, gid)) })
@@ -254,9 +269,9 @@ impl Files {
     /// Writes the settings; read at every start, so that a change here reaches an old cluster too.
     fn configure(&self, port: u16) -> Result<()> {
         let lib = self.programs.parent().unwrap_or(&self.programs).join("lib");
-        let statements = [lib.clone(), lib.join("postgresql")]
-            .iter()
-            .any(|dir| ["so", "dylib"].iter().any(|kind| dir.join("pg_stat_statements").with_extension(kind).is_file()));
+        let statements = [lib.clone(), lib.join("postgresql")].iter().any(|dir| {
+            ["so", "dylib"].iter().any(|kind| dir.join("pg_stat_statements").with_extension(kind).is_file())
+        });
         let preload = if statements { "pg_stat_statements" } else { "" };
         // The data can be made again, so nothing waits for the disk: a power failure may cost the cluster.
         // `wal_level = minimal` lets the seed load truncated tables without writing them twice.
@@ -305,10 +320,13 @@ impl AsUser for std::process::Command {
 fn other_user() -> Result<(u32, u32)> {
     let passwd = fs::read_to_string("/etc/passwd").context("/etc/passwd cannot be read")?;
     let id_of = |wanted: &str| {
-        let mut fields = passwd.lines().find_map(|line| line.strip_prefix(wanted)?.strip_prefix(':'))?.split(':');
+        let mut fields =
+            passwd.lines().find_map(|line| line.strip_prefix(wanted)?.strip_prefix(':'))?.split(':');
         Some((fields.nth(1)?.parse().ok()?, fields.next()?.parse().ok()?))
     };
-    id_of("postgres").or_else(|| id_of("nobody")).context("PostgreSQL does not run as root, and no other user was found")
+    id_of("postgres")
+        .or_else(|| id_of("nobody"))
+        .context("PostgreSQL does not run as root, and no other user was found")
 }
 
 /// Passwords and keys, made at first use.
@@ -345,7 +363,8 @@ pub(crate) async fn development_url(given: Option<String>) -> Result<(String, Op
 /// Removes the databases that interrupted tests left behind.
 pub(crate) async fn drop_test_databases(cluster: &Cluster) -> Result<()> {
     let admin = database::connect(&cluster.owner_url("postgres")).await?;
-    let left = admin.query(r"select datname from pg_database where datname like 'gogotime\_test\_%'", &[]).await?;
+    let left =
+        admin.query(r"select datname from pg_database where datname like 'gogotime\_test\_%'", &[]).await?;
     for row in left {
         let name: String = row.get(0);
         admin.batch_execute(&format!("drop database \"{name}\" with (force)")).await?;

@@ -227,7 +227,8 @@ fn processes() -> Vec<Process> {
 }
 
 fn processes_by_ps() -> Vec<Process> {
-    let Ok(output) = std::process::Command::new("ps").args(["-A", "-o", "pid=,ppid=,stat=,comm="]).output() else {
+    let Ok(output) = std::process::Command::new("ps").args(["-A", "-o", "pid=,ppid=,stat=,comm="]).output()
+    else {
         return Vec::new();
     };
     let line = |line: &str| {

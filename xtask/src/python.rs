@@ -49,7 +49,14 @@ impl Python {
         check_version(&system).await?;
         let python = Self::create(&mut step, &system).await?;
         step.working("pip install -r requirements-dev.txt");
-        let mut pip = python.python(&["-m", "pip", "install", "--no-deps", "--no-input", "--disable-pip-version-check"]);
+        let mut pip = python.python(&[
+            "-m",
+            "pip",
+            "install",
+            "--no-deps",
+            "--no-input",
+            "--disable-pip-version-check",
+        ]);
         pip.args(["--quiet", "-r", "requirements-dev.txt"]);
         if let Some(folder) = &python.modules {
             // The interpreter is the system's, whose own packages must stay as they are.
@@ -74,14 +81,22 @@ impl Python {
         for module in ["venv", "virtualenv"] {
             step.working(&format!("python3 -m {module} {}", venv.display()));
             if run_logged(process::command(system).args(["-m", module]).arg(&venv), &log).await.is_ok() {
-                return Ok(Self { interpreter: venv.join("bin/python"), programs: venv.join("bin"), modules: None });
+                return Ok(Self {
+                    interpreter: venv.join("bin/python"),
+                    programs: venv.join("bin"),
+                    modules: None,
+                });
             }
             let _ = fs::remove_dir_all(&venv);
         }
         if process::output(system, &["-m", "pip", "--version"]).await.is_some() {
             crate::term::note("this Python has no venv: installing with `pip install --target` instead");
             fs::create_dir_all(&folder)?;
-            return Ok(Self { interpreter: system.into(), programs: folder.join("bin"), modules: Some(folder) });
+            return Ok(Self {
+                interpreter: system.into(),
+                programs: folder.join("bin"),
+                modules: Some(folder),
+            });
         }
         tools::install(step, &["python3-venv"], &["python"])
             .await
@@ -108,7 +123,8 @@ impl Python {
 }
 
 fn stamp() -> Result<Stamp> {
-    let wanted = fs::read(root().join("requirements-dev.txt")).context("requirements-dev.txt cannot be read")?;
+    let wanted =
+        fs::read(root().join("requirements-dev.txt")).context("requirements-dev.txt cannot be read")?;
     Ok(Stamp::new(workspace::tools_dir()?.join("python.stamp"), fingerprint(&[&wanted])))
 }
 

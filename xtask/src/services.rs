@@ -78,8 +78,7 @@ pub(crate) async fn create_queues(port: u16) -> Result<Vec<(QueueName, String)>>
         sqs(port, "CreateQueue", &json!({ "QueueName": dead })).await?;
         let arn = format!("arn:aws:sqs:us-east-1:000000000000:{dead}");
         let redrive = json!({ "deadLetterTargetArn": arn, "maxReceiveCount": 5 }).to_string();
-        // Visibility: six times the functions' 30 s, as AWS asks for.
-        let attributes = json!({ "VisibilityTimeout": "180", "RedrivePolicy": redrive });
+        let attributes = json!({ "VisibilityTimeout": visibility(queue), "RedrivePolicy": redrive });
         let request = json!({ "QueueName": format!("gogotime-{queue}"), "Attributes": attributes });
         let reply = sqs(port, "CreateQueue", &request).await?;
         let url = reply["QueueUrl"].as_str().context("CreateQueue answered without a URL")?;
@@ -87,6 +86,15 @@ pub(crate) async fn create_queues(port: u16) -> Result<Vec<(QueueName, String)>>
     }
     step.done("four, each with its dead-letter queue");
     Ok(urls)
+}
+
+/// Seconds, as in `template.yaml`.
+fn visibility(queue: QueueName) -> &'static str {
+    match queue {
+        QueueName::Notifications => "360",
+        QueueName::Exports => "3600",
+        QueueName::Live | QueueName::Push => "180",
+    }
 }
 
 /// One call of the SQS JSON protocol. MiniStack checks no signature; a credential names the account and region.
@@ -119,7 +127,8 @@ pub(crate) async fn listening(port: u16) {
 
 /// A port that nobody uses: the wanted one, or any if that is 0 or taken.
 fn free_port(wanted: u16) -> Result<u16> {
-    let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, wanted)).or_else(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
+    let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, wanted))
+        .or_else(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
     Ok(bound.context("no free port")?.local_addr()?.port())
 }
 

@@ -85,7 +85,9 @@ impl Tool {
         match Manager::here() {
             Manager::Brew => format!("brew install {}", self.brew.join(" ")),
             Manager::Apt { root: true } => format!("apt-get install -y {}", self.apt.join(" ")),
-            Manager::Apt { root: false } | Manager::None => format!("sudo apt-get install -y {}", self.apt.join(" ")),
+            Manager::Apt { root: false } | Manager::None => {
+                format!("sudo apt-get install -y {}", self.apt.join(" "))
+            }
         }
     }
 
@@ -169,7 +171,8 @@ async fn stop_daemons(names: &[&str]) {
     let systemd = Path::new("/run/systemd/system").is_dir() && on_path(&["systemctl"]).is_some();
     let sudo = if rustix::process::geteuid().is_root() { "env" } else { "sudo" };
     for name in names {
-        let args: &[&str] = if systemd { &["systemctl", "disable", "--now", name] } else { &["service", name, "stop"] };
+        let args: &[&str] =
+            if systemd { &["systemctl", "disable", "--now", name] } else { &["service", name, "stop"] };
         // Nothing depends on it: without an init system they were not started in the first place.
         let _ = process::output(sudo, args).await;
     }
@@ -190,7 +193,8 @@ fn postgres_programs() -> Option<PathBuf> {
     for parent in ["/usr/lib/postgresql", "/usr", "/opt/homebrew/opt", "/usr/local/opt"] {
         for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            let version = ["postgresql@", "pgsql-"].iter().find_map(|p| name.strip_prefix(p)).unwrap_or(&name);
+            let version =
+                ["postgresql@", "pgsql-"].iter().find_map(|p| name.strip_prefix(p)).unwrap_or(&name);
             if let Ok(version) = version.parse() {
                 found.push((version, entry.path().join("bin")));
             }
@@ -204,7 +208,10 @@ fn chromium() -> Option<PathBuf> {
     if let Some(path) = crate::env::get("GOGOTIME_CHROMIUM") {
         return Some(path.into());
     }
-    let mac = ["/Applications/Chromium.app/Contents/MacOS/Chromium", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"];
+    let mac = [
+        "/Applications/Chromium.app/Contents/MacOS/Chromium",
+        "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    ];
     on_path(&["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"])
         .or_else(|| mac.iter().map(PathBuf::from).find(|path| path.is_file()))
 }

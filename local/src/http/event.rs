@@ -24,7 +24,8 @@ pub(super) fn event(
     let route_key = if found.route.method == "ANY" { format!("ANY {}", found.route.path) } else { route_key };
     let path = parts.uri.path();
     let query = parts.uri.query().unwrap_or_default();
-    let text = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let text =
+        |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
 
     let mut event = json!({
         "version": "2.0",
@@ -85,7 +86,10 @@ fn headers(headers: &HeaderMap, peer: SocketAddr) -> Map<String, Value> {
             .or_insert_with(|| value.to_string());
     }
     // What the gateway adds.
-    let port = headers.get(header::HOST).and_then(|host| host.to_str().ok()?.rsplit_once(':')).map_or("80", |(_, p)| p);
+    let port = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok()?.rsplit_once(':'))
+        .map_or("80", |(_, p)| p);
     joined.entry("x-amzn-trace-id").or_insert_with(aws::trace_id);
     joined.entry("x-forwarded-for").or_insert_with(|| peer.ip().to_string());
     joined.entry("x-forwarded-port").or_insert_with(|| port.to_owned());
@@ -113,7 +117,10 @@ fn is_text(content_type: &str) -> bool {
     kind.starts_with("text/")
         || matches!(
             kind.as_str(),
-            "application/json" | "application/xml" | "application/javascript" | "application/x-www-form-urlencoded"
+            "application/json"
+                | "application/xml"
+                | "application/javascript"
+                | "application/x-www-form-urlencoded"
         )
         || kind.ends_with("+json")
         || kind.ends_with("+xml")
@@ -146,7 +153,8 @@ pub(super) fn response(reply: &[u8]) -> Option<Response<Bytes>> {
     }
     let reply: Reply = serde_json::from_value(value).ok()?;
     let body = reply.body.unwrap_or_default();
-    let body = if reply.is_base64_encoded == Some(true) { BASE64.decode(body).ok()?.into() } else { body.into() };
+    let body: Bytes =
+        if reply.is_base64_encoded == Some(true) { BASE64.decode(body).ok()?.into() } else { body.into() };
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(reply.status_code).ok()?;
     let headers = response.headers_mut();
@@ -157,7 +165,10 @@ pub(super) fn response(reply: &[u8]) -> Option<Response<Bytes>> {
     for cookie in reply.cookies.into_iter().flatten() {
         headers.append(header::SET_COOKIE, HeaderValue::from_str(&cookie).ok()?);
     }
-    headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("text/plain;charset=UTF-8"));
+    if !response.body().is_empty() {
+        let default = HeaderValue::from_static("text/plain;charset=UTF-8");
+        response.headers_mut().entry(header::CONTENT_TYPE).or_insert(default);
+    }
     Some(response)
 }
 
@@ -219,7 +230,8 @@ mod tests {
 
     #[test]
     fn what_is_not_text_travels_as_base64() {
-        let event = event_of(Request::post("/").header("Content-Type", "application/octet-stream"), b"\xff\x00");
+        let event =
+            event_of(Request::post("/").header("Content-Type", "application/octet-stream"), b"\xff\x00");
         assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!("/wA="), &json!(true)));
         let event = event_of(Request::post("/").header("Content-Type", "text/plain"), b"\xff");
         assert_eq!(event["isBase64Encoded"], true, "text that is not UTF-8");

@@ -16,7 +16,7 @@ struct Pattern {
 }
 
 /// In the order of precedence.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug)]
 enum Segment {
     Text(String),
     Parameter(String),
@@ -34,7 +34,10 @@ impl Routes {
     pub(crate) fn new(routes: &[Route]) -> Self {
         let mut patterns: Vec<_> = routes
             .iter()
-            .map(|route| Pattern { segments: route.path.split('/').map(Segment::parse).collect(), route: route.clone() })
+            .map(|route| Pattern {
+                segments: route.path.split('/').map(Segment::parse).collect(),
+                route: route.clone(),
+            })
             .collect();
         // The most specific first: the first match is the answer. Texts differ among themselves, not in rank.
         let rank = |pattern: &Pattern| {
@@ -43,6 +46,11 @@ impl Routes {
         };
         patterns.sort_by_key(rank);
         Self(patterns)
+    }
+
+    /// Whether any route names this method.
+    pub(crate) fn has_method(&self, method: &str) -> bool {
+        self.0.iter().any(|pattern| pattern.route.method == method)
     }
 
     /// The route of a request; `path` as it was sent, still encoded.
@@ -136,7 +144,11 @@ mod tests {
     #[test]
     fn the_most_specific_route_answers() {
         let is = |method, path, route: &str| {
-            assert_eq!(found(method, path).map(|(route, _)| route).as_deref(), Some(route), "{method} {path}");
+            assert_eq!(
+                found(method, path).map(|(route, _)| route).as_deref(),
+                Some(route),
+                "{method} {path}"
+            );
         };
         is("GET", "/api/exports/latest", "GET /api/exports/latest");
         is("GET", "/api/exports/7", "GET /api/exports/{id}");

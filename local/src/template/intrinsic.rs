@@ -44,7 +44,9 @@ pub(super) fn long_form(value: Yaml) -> Result<Json> {
 pub(super) fn call(value: &Json) -> Option<(&str, &Json)> {
     let mut entries = value.as_object()?.iter();
     match (entries.next(), entries.next()) {
-        (Some((name, argument)), None) if name == "Ref" || name == "Condition" || name.starts_with("Fn::") => {
+        (Some((name, argument)), None)
+            if name == "Ref" || name == "Condition" || name.starts_with("Fn::") =>
+        {
             Some((name, argument))
         }
         _ => None,
@@ -53,7 +55,10 @@ pub(super) fn call(value: &Json) -> Option<(&str, &Json)> {
 
 /// Every `Name` in the `${Name}` or `${Name.Attribute}` of a `Fn::Sub` text; `${!literal}` is none.
 pub(super) fn placeholders(text: &str) -> impl Iterator<Item = &str> {
-    text.split("${").skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name)
+    text.split("${")
+        .skip(1)
+        .filter_map(|rest| rest.split_once('}'))
+        .map(|(name, _)| name)
         .filter(|name| !name.starts_with('!'))
 }
 
@@ -62,7 +67,9 @@ impl Scope {
     pub(super) fn new(template: &Json) -> Self {
         let defaults = template["Parameters"].as_object().into_iter().flatten();
         Self {
-            parameters: defaults.map(|(name, parameter)| (name.clone(), parameter["Default"].clone())).collect(),
+            parameters: defaults
+                .map(|(name, parameter)| (name.clone(), parameter["Default"].clone()))
+                .collect(),
             mappings: template["Mappings"].clone(),
             conditions: template["Conditions"].clone(),
         }
@@ -85,8 +92,11 @@ impl Scope {
 
     /// Whether a named condition holds.
     pub(super) fn holds(&self, condition: &str) -> Result<bool> {
-        let expression = self.conditions.get(condition).with_context(|| format!("no condition {condition}"))?;
-        self.resolve(expression)?.as_bool().with_context(|| format!("condition {condition} is not true or false"))
+        let expression =
+            self.conditions.get(condition).with_context(|| format!("no condition {condition}"))?;
+        self.resolve(expression)?
+            .as_bool()
+            .with_context(|| format!("condition {condition} is not true or false"))
     }
 
     fn evaluate(&self, name: &str, argument: &Json) -> Result<Json> {
@@ -111,7 +121,8 @@ impl Scope {
             },
             "Fn::Not" | "Fn::And" | "Fn::Or" => {
                 let values = self.resolve(argument)?;
-                let mut values = values.as_array().into_iter().flatten().map(|value| value == &Json::Bool(true));
+                let mut values =
+                    values.as_array().into_iter().flatten().map(|value| value == &Json::Bool(true));
                 Ok(match name {
                     "Fn::Not" => !values.next().unwrap_or(false),
                     "Fn::And" => values.all(|value| value),

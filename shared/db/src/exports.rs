@@ -8,8 +8,8 @@ use domain::{CompanyId, ExportId, UserId};
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use uuid::Uuid;
 
-/// Seconds an attempt may be silent before another may start.
-const LEASE_SECONDS: f64 = 60.0;
+/// Seconds an attempt may be silent before another may start. A live one is heard every second.
+const LEASE_SECONDS: f64 = 30.0;
 
 /// Where a job stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,7 +168,7 @@ pub async fn list(tx: &Tx, before: Option<ExportId>, limit: i64) -> Result<Vec<E
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claim {
     /// The job is ours.
-    Taken(Export),
+    Taken(Box<Export>),
     /// Another attempt is alive.
     Busy,
     /// There is nothing (more) to do.
@@ -186,7 +186,7 @@ pub async fn claim(tx: &Tenant, id: ExportId, lease: Uuid, now: DateTime<Utc>) -
          returning {COLUMNS}"
     );
     if let Some(row) = tx.query_opt(&sql, &[&id.0, &lease, &LEASE_SECONDS, &now]).await? {
-        return Ok(Claim::Taken(Export::from_row(&row)));
+        return Ok(Claim::Taken(Box::new(Export::from_row(&row))));
     }
     Ok(match find(tx, id).await? {
         Some(export) if matches!(export.status, Status::Queued | Status::Running) => Claim::Busy,
@@ -282,7 +282,7 @@ pub async fn estimate(tx: &Reader, from: NaiveDate, to: NaiveDate) -> Result<i64
     Ok(row.get("entries"))
 }
 
-/// The company's entries from `from` to `to` as CSV with a header, straight from PostgreSQL: UTF-8, RFC 4180
+/// The company's entries from `from` to `to` as CSV with a header, straight from the database: UTF-8, RFC 4180
 /// quoting, but LF line ends, because that is what COPY writes and every reader takes. Pieces may break anywhere.
 pub async fn csv(tx: &Reader, from: NaiveDate, to: NaiveDate) -> Result<BoxStream<'static, Result<Bytes>>> {
     let stream = tx.copy_out(&copy(from, to)).await?;
@@ -385,7 +385,7 @@ pub struct Due {
 
 /// The nightly exports that are due at `now`: the company's local hour has reached its hour, and its local date has
 /// none yet. "Has reached" and not "is": an hour that a clock change leaves out, or an hour without a tick, only
-/// delays. A company whose time zone PostgreSQL does not know is served in UTC.
+/// delays. A company whose time zone the database does not know is served in UTC.
 pub async fn due(tx: &System, now: DateTime<Utc>) -> Result<Vec<Due>> {
     let rows = tx
         .query(

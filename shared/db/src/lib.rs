@@ -23,7 +23,7 @@ pub use connect::{Config, IamAuth};
 pub use error::{Error, Result};
 pub use migrate::{migrate, migrate_with};
 pub use tokio_postgres::{CopyOutStream, Row, types::ToSql};
-pub use tx::{Committed, Reader, System, Tenant, Tx};
+pub use tx::{Commit, Committed, Reader, System, Tenant, Tx};
 
 use deadpool_postgres::Pool;
 use domain::{CompanyId, QueueName};
@@ -32,14 +32,20 @@ use std::sync::Arc;
 /// A lazy pool of connections. Cheap to clone; nothing is connected before the first statement.
 #[derive(Clone)]
 pub struct Db {
-    pool: Pool,
+    /// None: no database is configured, and every transaction is refused.
+    pool: Option<Pool>,
     remote: Arc<[QueueName]>,
 }
 
 impl Db {
     /// A pool as configured. Fails on a malformed URL, not on an unreachable server.
     pub fn new(config: &Config) -> Result<Self> {
-        Ok(Self { pool: connect::pool(config)?, remote: config.remote_queues.clone().into() })
+        Ok(Self { pool: Some(connect::pool(config)?), remote: config.remote_queues.clone().into() })
+    }
+
+    /// A database that is not there: for a function that has none, and for a developer who set nothing.
+    pub fn unconfigured() -> Self {
+        Self { pool: None, remote: Arc::default() }
     }
 
     /// A transaction that reads and writes one company's rows.
@@ -74,7 +80,11 @@ impl Db {
     }
 
     async fn begin(&self, begin: String) -> Result<Tx> {
-        let client = self.pool.get().await?;
-        Ok(Tx::new(self.pool.clone(), client, begin, self.remote.clone()))
+        let Some(pool) = &self.pool else {
+            tracing::error!("DATABASE_URL is not set; `cargo xtask dev` starts a database and sets it");
+            return Err(Error::Unavailable);
+        };
+        let client = pool.get().await?;
+        Ok(Tx::new(pool.clone(), client, begin, self.remote.clone()))
     }
 }

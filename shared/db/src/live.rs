@@ -92,11 +92,12 @@ pub async fn forget(tx: &System, connections: &[String]) -> Result<u64> {
     tx.execute("delete from live_connections where id = any($1)", &[&connections]).await
 }
 
-/// Forgets a socket unless it has authenticated; whether it had to go.
-pub async fn forget_anonymous(tx: &System, connection: &str) -> Result<bool> {
-    let gone =
-        tx.execute("delete from live_connections where id = $1 and user_id is null", &[&connection]).await?;
-    Ok(gone == 1)
+/// Whether a socket is open and has not authenticated.
+pub async fn is_anonymous(tx: &System, connection: &str) -> Result<bool> {
+    let row = tx
+        .query_opt("select from live_connections where id = $1 and user_id is null", &[&connection])
+        .await?;
+    Ok(row.is_some())
 }
 
 /// Whom a verified token speaks for.

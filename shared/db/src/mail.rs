@@ -174,7 +174,7 @@ pub async fn settle(
 }
 
 /// How many of these mails are neither sent nor failed for good.
-pub async fn unsettled(tx: &Tenant, ids: &[Uuid]) -> Result<i64> {
+pub async fn unsettled(tx: &Tx, ids: &[Uuid]) -> Result<i64> {
     let row = tx
         .query_one(
             "select count(*) as unsettled from email_logs where id = any($1) and status in ('QUEUED', 'SENDING')",

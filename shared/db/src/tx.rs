@@ -6,6 +6,7 @@ use deadpool_postgres::{Object, Pool};
 use domain::{CompanyId, Event, MESSAGE_VERSION, Message, MessageId, QueueName, Trace};
 use futures_util::{FutureExt, future::try_join};
 use std::{
+    future::Future,
     ops::{Deref, DerefMut},
     sync::{
         Arc,
@@ -315,5 +316,23 @@ impl System {
     /// Commits state and events together, or fails with neither.
     pub async fn commit(mut self, trace: &Trace) -> Result<Committed> {
         self.tx.finish(trace, None).await
+    }
+}
+
+/// What can be committed; lets `app` publish after the commit of either kind.
+pub trait Commit: Sized {
+    /// See [`Tenant::commit`].
+    fn commit(self, trace: &Trace) -> impl Future<Output = Result<Committed>> + Send;
+}
+
+impl Commit for Tenant {
+    async fn commit(self, trace: &Trace) -> Result<Committed> {
+        Self::commit(self, trace).await
+    }
+}
+
+impl Commit for System {
+    async fn commit(self, trace: &Trace) -> Result<Committed> {
+        Self::commit(self, trace).await
     }
 }

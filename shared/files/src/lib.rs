@@ -240,7 +240,7 @@ mod tests {
         let files =
             Files { store: Arc::new(s3.clone()), prefix: Path::from("gogotime/files"), links: Links::S3(s3) };
         let link =
-            files.link("exports/a.csv", "time 2026.csv", Duration::from_secs(300), Utc::now()).await.unwrap();
+            files.link("exports/a.csv", "time 2026.csv", Duration::from_mins(5), Utc::now()).await.unwrap();
         assert_eq!(link.path(), "/bucket/gogotime/files/exports/a.csv");
         let query = |key| link.query_pairs().find(|(k, _)| k == key).unwrap().1.into_owned();
         assert_eq!(query("response-content-disposition"), "attachment; filename=\"time 2026.csv\"");

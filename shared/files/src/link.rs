@@ -92,7 +92,7 @@ mod tests {
     fn a_link_holds_for_its_path_name_and_time_only() {
         let links = SignedLinks::new("http://127.0.0.1:8080/files/", b"secret").unwrap();
         let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
-        let link = links.sign("exports/a.csv", "time 2026.csv", Duration::from_secs(300), now).unwrap();
+        let link = links.sign("exports/a.csv", "time 2026.csv", Duration::from_mins(5), now).unwrap();
         assert!(link.as_str().starts_with(
             "http://127.0.0.1:8080/files/exports/a.csv?expires=1800000300&name=time+2026.csv&signature="
         ));
@@ -100,7 +100,7 @@ mod tests {
         let (path, name, until) = ("exports/a.csv", "time 2026.csv", 1_800_000_300);
         assert!(verify_link(b"secret", path, until, name, &signature, now));
 
-        let later = now + Duration::from_secs(300);
+        let later = now + Duration::from_mins(5);
         assert!(!verify_link(b"secret", path, until, name, &signature, later));
         assert!(!verify_link(b"secret", path, until + 1, name, &signature, now));
         assert!(!verify_link(b"secret", "exports/b.csv", until, name, &signature, now));

@@ -52,7 +52,9 @@ mod tests {
 
     #[test]
     fn a_channel_has_exactly_one_name() {
-        for channel in [Channel::Company(CompanyId::new()), Channel::Team(TeamId::new()), Channel::User(UserId::new())] {
+        for channel in
+            [Channel::Company(CompanyId::new()), Channel::Team(TeamId::new()), Channel::User(UserId::new())]
+        {
             assert_eq!(channel.to_string().parse(), Ok(channel));
         }
         let id = TeamId::new();

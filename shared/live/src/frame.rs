@@ -89,7 +89,8 @@ pub fn chunks(frames: Vec<Frame>) -> Vec<Vec<Frame>> {
     let mut bytes = 0;
     for frame in frames {
         // The payload is a string in a string: quotes and newlines take a second byte.
-        let size = frame.payload.len() + frame.payload.bytes().filter(|b| b"\"\\\n".contains(b)).count() + 100;
+        let size =
+            frame.payload.len() + frame.payload.bytes().filter(|b| b"\"\\\n".contains(b)).count() + 100;
         match chunks.last_mut() {
             Some(chunk) if chunk.len() < MAX_FRAMES && bytes + size <= MAX_MESSAGE => {
                 chunk.push(frame);
@@ -122,8 +123,15 @@ mod tests {
         batch.add("b", &line("3"));
         batch.close("b");
         batch.close("c");
-        let frame = |id: &str, payload: &str, close| Frame { connection_id: id.into(), payload: payload.into(), close };
-        assert_eq!(batch.into_frames(), [frame("a", "2", false), frame("b", "1\n3", true), frame("c", "", true)]);
+        let frame = |id: &str, payload: &str, close| Frame {
+            connection_id: id.into(),
+            payload: payload.into(),
+            close,
+        };
+        assert_eq!(
+            batch.into_frames(),
+            [frame("a", "2", false), frame("b", "1\n3", true), frame("c", "", true)]
+        );
     }
 
     #[test]

@@ -5,10 +5,12 @@
 //! is replaced by a word that tells the client to fetch ([`frame::REFETCH`]), never cut and never dropped.
 
 mod channel;
+mod deliver;
 pub mod frame;
 mod poster;
 pub mod protocol;
 
 pub use channel::{BadChannel, Channel};
+pub use deliver::{Cause, deliver, report_gone};
 pub use frame::MAX_FRAME;
-pub use poster::{Outcome, PostError, Poster, Report};
+pub use poster::{NotTaken, PostError, Poster, Report};

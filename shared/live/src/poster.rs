@@ -10,6 +10,7 @@ use aws_sdk_apigatewaymanagement::{
 use domain::Frame;
 use futures_util::{StreamExt, stream};
 use std::time::Duration;
+use telemetry::Metric;
 
 /// Posts under way at once. One post takes about 10 ms, so a message of 100 frames takes about 20.
 const CONCURRENCY: usize = 50;
@@ -31,10 +32,10 @@ pub enum Poster {
 
 /// What became of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+enum Outcome {
     /// The gateway took it.
     Posted,
-    /// There is no such connection any more: forget it.
+    /// There is no such connection any more.
     Gone,
 }
 
@@ -48,10 +49,31 @@ pub struct PostError(String);
 pub struct Report {
     /// Frames taken.
     pub posted: usize,
-    /// Connections that are no more.
+    /// Connections that are no more, closed by us or before: forget them.
     pub gone: Vec<String>,
     /// Connections whose frames were not taken, each with the reason.
     pub failed: Vec<(String, PostError)>,
+}
+
+impl Report {
+    /// Fails if some frames were not taken, and says why one of them was not.
+    pub fn taken(mut self) -> Result<(), NotTaken> {
+        let connections = self.failed.len();
+        match self.failed.pop() {
+            Some((_, reason)) => Err(NotTaken { connections, reason }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Frames that the gateway did not take.
+#[derive(Debug, thiserror::Error)]
+#[error("{connections} connections were not reached: {reason}")]
+pub struct NotTaken {
+    /// How many connections.
+    pub connections: usize,
+    /// Why the last of them was not.
+    pub reason: PostError,
 }
 
 impl Poster {
@@ -71,50 +93,55 @@ impl Poster {
         !matches!(self, Self::Off)
     }
 
-    /// Posts one frame, and closes the connection if it says so.
-    pub async fn send(&self, frame: &Frame) -> Result<Outcome, PostError> {
-        let Self::ApiGateway(client) = self else { return Ok(Outcome::Posted) };
-        if !frame.payload.is_empty() && post(client, frame).await? == Outcome::Gone {
-            return Ok(Outcome::Gone);
-        }
-        if frame.close {
-            // Closed by us or by the other side first: the end is the same.
-            close(client, &frame.connection_id).await?;
-            return Ok(Outcome::Gone);
-        }
-        Ok(Outcome::Posted)
-    }
-
     /// Posts many frames, some at once; those of one connection (which must follow each other, as
     /// [`crate::frame::Batch`] makes them) in their order. A failure of one concerns no other.
     pub async fn send_all(&self, frames: &[Frame]) -> Report {
-        let connections = frames.chunk_by(|a, b| a.connection_id == b.connection_id);
-        let results: Vec<_> = stream::iter(connections.map(|frames| self.send_in_order(frames)))
-            .buffer_unordered(CONCURRENCY)
-            .collect()
-            .await;
         let mut report = Report::default();
-        for (connection, posted, result) in results {
+        let Self::ApiGateway(client) = self else { return report };
+        // Collected first: a stream that borrows its closure is not `Send` for every lifetime.
+        let posts: Vec<_> = frames
+            .chunk_by(|a, b| a.connection_id == b.connection_id)
+            .map(|frames| send_in_order(client, frames))
+            .collect();
+        let results: Vec<_> = stream::iter(posts).buffer_unordered(CONCURRENCY).collect().await;
+        for (connection, posted, end) in results {
             report.posted += posted;
-            match result {
+            match end {
                 Ok(Outcome::Posted) => {}
                 Ok(Outcome::Gone) => report.gone.push(connection.to_owned()),
                 Err(error) => report.failed.push((connection.to_owned(), error)),
             }
         }
+        let outcomes =
+            [("posted", report.posted), ("gone", report.gone.len()), ("failed", report.failed.len())];
+        for (outcome, n) in outcomes.into_iter().filter(|(_, n)| *n > 0) {
+            telemetry::add(Metric::LivePushes, &[outcome], n as u64);
+        }
         report
     }
+}
 
-    async fn send_in_order<'a>(&self, frames: &'a [Frame]) -> (&'a str, usize, Result<Outcome, PostError>) {
-        let connection = frames.first().map_or("", |frame| frame.connection_id.as_str());
-        for (posted, frame) in frames.iter().enumerate() {
-            match self.send(frame).await {
-                Ok(Outcome::Posted) => {}
+/// One connection's frames until one of them ends it: how many were posted, and how it ended.
+async fn send_in_order<'a>(
+    client: &Client,
+    frames: &'a [Frame],
+) -> (&'a str, usize, Result<Outcome, PostError>) {
+    let connection = frames.first().map_or("", |frame| frame.connection_id.as_str());
+    let mut posted = 0;
+    for frame in frames {
+        if !frame.payload.is_empty() {
+            match post(client, frame).await {
+                Ok(Outcome::Posted) => posted += 1,
                 end => return (connection, posted, end),
             }
         }
-        (connection, frames.len(), Ok(Outcome::Posted))
+        if frame.close {
+            // Closed by us or by the other side first: the end is the same.
+            let end = close(client, connection).await.map(|()| Outcome::Gone);
+            return (connection, posted, end);
+        }
     }
+    (connection, posted, Ok(Outcome::Posted))
 }
 
 async fn post(client: &Client, frame: &Frame) -> Result<Outcome, PostError> {
@@ -186,15 +213,19 @@ mod tests {
             }
             let mut body = vec![0; length];
             reader.read_exact(&mut body).unwrap();
-            let line = format!("{} {}", request.trim_end_matches(" HTTP/1.1\r\n"), String::from_utf8(body).unwrap());
+            let line =
+                format!("{} {}", request.trim_end_matches(" HTTP/1.1\r\n"), String::from_utf8(body).unwrap());
             let asked_before = {
                 let mut log = log.lock().unwrap();
                 log.push(line.clone());
                 log.iter().filter(|l| **l == line).count() > 1
             };
+            // The SDK tells a throttled request by the name of the exception.
             let status = match line.split('/').next_back().unwrap() {
                 id if id.starts_with("gone") => "410 Gone",
-                id if id.starts_with("busy") && !asked_before => "429 Too Many Requests",
+                id if id.starts_with("busy") && !asked_before => {
+                    "429 Too Many Requests\r\nx-amzn-errortype: LimitExceededException"
+                }
                 id if id.starts_with("broken") => "500 Internal Server Error",
                 _ => "200 OK",
             };
@@ -233,10 +264,11 @@ mod tests {
         report.gone.sort();
         assert_eq!(report.gone, ["b", "c", "gone"]);
         assert_eq!(report.failed.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>(), ["broken"]);
-        assert_eq!(report.posted, 3);
+        assert_eq!(report.posted, 4);
 
         let seen = seen.lock().unwrap();
-        let of = |id: &str| seen.iter().filter(|l| l.contains(&format!("/{id} "))).cloned().collect::<Vec<_>>();
+        let of =
+            |id: &str| seen.iter().filter(|l| l.contains(&format!("/{id} "))).cloned().collect::<Vec<_>>();
         assert_eq!(of("a"), ["POST /live/@connections/a 1", "POST /live/@connections/a 2"]);
         assert_eq!(of("gone").len(), 1, "what follows for a connection that is gone is not posted");
         assert_eq!(of("busy").len(), 2);
@@ -246,8 +278,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn off_takes_everything_and_goes_nowhere() {
+    async fn off_posts_nothing() {
         let report = Poster::Off.send_all(&[frame("a", "1", false)]).await;
-        assert!(report.posted == 1 && report.gone.is_empty() && report.failed.is_empty());
+        assert!(report.posted == 0 && report.gone.is_empty() && report.failed.is_empty());
     }
 }

@@ -310,6 +310,8 @@ impl Error {
     pub const NOT_AVAILABLE: Self = Self { code: 108, message: "not available", temporary: false };
     /// Get a new token and try again. Marked temporary too: on `refresh` clients would give up otherwise.
     pub const TOKEN_EXPIRED: Self = Self { code: 109, message: "token expired", temporary: true };
+    /// More at once than a frame of replies holds; try again later.
+    pub const TOO_MANY: Self = Self { code: 111, message: "too many requests", temporary: true };
     /// The gap since the asked position cannot be filled; get the state again.
     pub const UNRECOVERABLE: Self = Self { code: 112, message: "unrecoverable position", temporary: false };
 }
@@ -383,7 +385,8 @@ mod tests {
         let commands = parse(frame).unwrap();
         assert_eq!(commands.iter().map(|c| c.id).collect::<Vec<_>>(), [1, 2, 3]);
         assert_eq!(commands[0].method, Method::Connect(Connect { token: "t".into() }));
-        let expected = Subscribe { channel: "team:1".into(), recover: true, offset: 7, epoch: "e1".into(), flag: 1 };
+        let expected =
+            Subscribe { channel: "team:1".into(), recover: true, offset: 7, epoch: "e1".into(), flag: 1 };
         assert_eq!(commands[1].method, Method::Subscribe(expected));
         let Method::Subscribe(second) = &commands[2].method else { panic!("{:?}", commands[2]) };
         assert!(second.offset == 0 && second.rejects_gaps());
@@ -393,7 +396,10 @@ mod tests {
     fn every_other_command_finds_its_method() {
         assert_eq!(methods("{}"), [Method::Pong]);
         assert_eq!(methods(r#"{"ping":{},"id":4}"#), [Method::Ping]);
-        assert_eq!(methods(r#"{"refresh":{"token":"x"},"id":4}"#), [Method::Refresh(Refresh { token: "x".into() })]);
+        assert_eq!(
+            methods(r#"{"refresh":{"token":"x"},"id":4}"#),
+            [Method::Refresh(Refresh { token: "x".into() })]
+        );
         assert_eq!(
             methods(r#"{"unsubscribe":{"channel":"c"},"id":4}"#),
             [Method::Unsubscribe(Unsubscribe { channel: "c".into() })]

@@ -1,1 +1,7 @@
-//! api-system
+//! The system's own state.
+
+#![expect(missing_docs, reason = "a route is described by its module and its contract")]
+
+pub mod health;
+
+pub const ROUTES: &[app::Route] = &[health::ROUTE];

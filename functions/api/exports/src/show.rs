@@ -1,0 +1,27 @@
+//! `GET /exports/{id}` – one export job, with its progress.
+
+use crate::body::ExportBody;
+use app::{App, Auth, Caller, Json, Path, Problem, Route};
+use axum::{extract::State, http::Method, routing::get};
+use db::exports;
+use domain::{ExportId, Permission};
+
+/// The route.
+pub(crate) const ROUTE: Route = Route {
+    function: "api-exports",
+    method: Method::GET,
+    path: "/exports/{id}",
+    permission: Some(Permission::TimesheetExportOrg),
+    auth: Auth::Caller,
+    handler: || get(show),
+};
+
+async fn show(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<ExportId>,
+) -> Result<Json<ExportBody>, Problem> {
+    let tx = app.db().reader(caller.company).await?;
+    let export = exports::find(&tx, id).await?.ok_or_else(|| Problem::not_found("Export"))?;
+    Ok(Json(ExportBody::new(export, app.now())))
+}

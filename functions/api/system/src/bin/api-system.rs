@@ -1,0 +1,5 @@
+//! Is it alive?
+
+fn main() -> app::Result {
+    app::serve_http("api-system", api_system::ROUTES)
+}

@@ -1,0 +1,66 @@
+//! `GET /system/health` – alive; with `?deep=true` also what is behind it and on which fallback.
+
+use app::{App, Auth, Json, Problem, Query, Route, config};
+use axum::{extract::State, http::Method, routing::get};
+use chrono::SecondsFormat;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::{sync::LazyLock, time::Instant};
+
+pub const ROUTE: Route = Route {
+    function: "api-system",
+    method: Method::GET,
+    path: "/system/health",
+    permission: None,
+    auth: Auth::Public,
+    handler: || get(health),
+};
+
+static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+#[derive(Deserialize)]
+struct Parameters {
+    #[serde(default)]
+    deep: bool,
+}
+
+async fn health(State(app): State<App>, Query(asked): Query<Parameters>) -> Result<Json<Value>, Problem> {
+    let mut body = json!({
+        "status": "OK",
+        "timestamp": app.now().to_rfc3339_opts(SecondsFormat::Millis, true),
+        "uptime": STARTED.elapsed().as_secs_f64(),
+    });
+    if asked.deep {
+        let integrations = deep(&app).await;
+        let all_ok = integrations.as_object().is_some_and(|all| all.values().all(|i| i["ok"] != json!(false)));
+        if !all_ok {
+            body["status"] = json!("DEGRADED");
+        }
+        body["integrations"] = integrations;
+    }
+    Ok(Json(body))
+}
+
+/// The database and the cache are asked; of the others only the mode is known here, because this function
+/// has neither their credentials nor their clients.
+async fn deep(app: &App) -> Value {
+    let config = app.config();
+    let database = match app.db().system().await {
+        Ok(tx) => db::outbox::backlog(&tx).await.is_ok(),
+        Err(_) => false,
+    };
+    let cache = app.cache().await;
+    let scheme = |url: &str| url.split(':').next().unwrap_or_default().to_owned();
+    let queue = if config.queues.iter().any(Option::is_some) { "sqs" } else { "postgres" };
+    let live = if config.live_endpoint.is_some() { "websocket" } else { "off" };
+    json!({
+        "database": { "mode": "postgres", "ok": database },
+        "cache": { "mode": cache.mode(), "ok": cache.ping().await },
+        "queue": { "mode": queue },
+        "live": { "mode": live },
+        "mail": { "mode": scheme(&config.mail_url) },
+        "files": { "mode": scheme(&config.exports_url) },
+        "fallbacks": config.fallbacks(),
+        "stage": if config.stage == config::Stage::Local { "local" } else { "deployed" },
+    })
+}

@@ -1,0 +1,5 @@
+//! The `queue-notifications` function.
+
+fn main() -> app::Result {
+    app::serve_queue("queue-notifications", domain::QueueName::Notifications, 1, queue_notifications::handle)
+}

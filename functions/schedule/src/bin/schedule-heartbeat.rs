@@ -1,0 +1,5 @@
+//! The Lambda function `schedule-heartbeat`.
+
+fn main() -> app::Result {
+    app::serve_schedule("schedule-heartbeat", schedule::heartbeat::run)
+}

@@ -1,0 +1,5 @@
+//! See `schedule::relay`.
+
+fn main() -> app::Result {
+    app::serve_schedule("schedule-relay", schedule::relay::run)
+}

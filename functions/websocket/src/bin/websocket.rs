@@ -1,0 +1,5 @@
+//! The Lambda function `websocket`.
+
+fn main() -> app::Result {
+    app::serve_socket(websocket::handle)
+}

@@ -1,0 +1,173 @@
+//! The front door: the HTTP API as API Gateway serves it, and beside it what only a developer's machine has –
+//! the dashboard page, signed file links, `/metrics`.
+
+mod event;
+mod link;
+mod route;
+
+pub use link::Exports;
+
+use crate::{
+    aws,
+    invoke::Invoker,
+    metrics::{self, Metrics},
+    runtime::InvokeError,
+    socket::{self, Sockets},
+    template::{Cors, Template},
+};
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    extract::{ConnectInfo, FromRef, Request, State},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use chrono::Utc;
+use route::Routes;
+use serde_json::json;
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use tokio::time::{Instant, timeout};
+use tower_http::{cors::CorsLayer, services::ServeDir};
+
+pub(crate) use event::query_parameters;
+
+/// The gateway's limit on a body.
+const BODY_LIMIT: usize = 10 * 1024 * 1024;
+/// The gateway's patience with a function.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What the front door leads to.
+#[derive(Clone)]
+pub(crate) struct Front {
+    invoker: Invoker,
+    routes: Arc<Routes>,
+    /// `host:port`, as functions are told.
+    domain: Arc<str>,
+    sockets: Sockets,
+    metrics: Metrics,
+    exports: Option<Exports>,
+    web: Option<PathBuf>,
+}
+
+impl FromRef<Front> for Sockets {
+    fn from_ref(front: &Front) -> Self {
+        front.sockets.clone()
+    }
+}
+
+impl FromRef<Front> for Option<Exports> {
+    fn from_ref(front: &Front) -> Self {
+        front.exports.clone()
+    }
+}
+
+impl Front {
+    pub(crate) fn new(
+        template: &Template,
+        address: SocketAddr,
+        invoker: Invoker,
+        sockets: Sockets,
+        metrics: Metrics,
+        exports: Option<Exports>,
+        web: Option<PathBuf>,
+    ) -> Self {
+        let routes = Arc::new(Routes::new(&template.routes));
+        Self { invoker, routes, domain: address.to_string().into(), sockets, metrics, exports, web }
+    }
+
+    /// The service; `origins` are those that CORS lets in.
+    pub(crate) fn router(self, cors: Option<&Cors>, origins: &[String]) -> Router {
+        let api = Router::new().fallback(answer);
+        let has_options = self.routes.has_method("OPTIONS");
+        // A route for OPTIONS is the function's own business, as in the gateway.
+        let api = match cors.filter(|_| !has_options) {
+            Some(cors) => api.layer(cors_layer(cors, origins)),
+            None => api,
+        };
+        Router::new()
+            .route("/metrics", get(scrape))
+            .route("/files/{*path}", get(link::download))
+            .merge(socket::router())
+            .fallback_service(api.with_state(self.clone()))
+            .with_state(self)
+    }
+}
+
+/// The HTTP API, and for paths outside of it the page.
+async fn answer(
+    State(front): State<Front>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
+    let path = request.uri().path();
+    let Some(found) = front.routes.find(request.method().as_str(), path) else {
+        return match &front.web {
+            Some(web) if path != "/api" && !path.starts_with("/api/") => page(web, request).await,
+            _ => message(StatusCode::NOT_FOUND, "Not Found"),
+        };
+    };
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
+        return message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
+    };
+    let (request_id, started) = (aws::request_id(), Instant::now());
+    let event = event::event(&parts, &body, &found, peer, &front.domain, &request_id, Utc::now());
+    let function = &found.route.function;
+    let mut response = match timeout(PATIENCE, front.invoker.invoke(function, event.to_string())).await {
+        Ok(Ok(reply)) => {
+            event::response(&reply).map(|response| response.map(Body::from)).unwrap_or_else(|| {
+                tracing::error!(%function, request_id, "the reply is not one of an HTTP function");
+                message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
+            })
+        }
+        Err(_) | Ok(Err(InvokeError::Timeout { .. })) => {
+            tracing::error!(%function, request_id, "timed out");
+            message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
+        }
+        Ok(Err(InvokeError::Unavailable(problem))) => {
+            tracing::error!(%function, request_id, problem);
+            message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
+        }
+        Ok(Err(InvokeError::Function(error))) => {
+            tracing::error!(%function, request_id, %error, "failed");
+            message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
+        }
+    };
+    let (status, took) = (response.status().as_u16(), started.elapsed());
+    tracing::info!(status, ?took, "{} {}", parts.method, parts.uri.path());
+    if let Ok(id) = HeaderValue::from_str(&request_id) {
+        response.headers_mut().insert("apigw-requestid", id);
+    }
+    response
+}
+
+async fn page(web: &PathBuf, request: Request) -> Response {
+    ServeDir::new(web).try_call(request).await.map_or_else(
+        |error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+        |response| response.map(Body::new),
+    )
+}
+
+async fn scrape(State(front): State<Front>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], front.metrics.text(front.sockets.open()))
+}
+
+/// An answer of the gateway itself.
+fn message(status: StatusCode, text: &str) -> Response {
+    (status, axum::Json(json!({ "message": text }))).into_response()
+}
+
+/// What the gateway answers to a preflight, and adds to every reply.
+fn cors_layer(cors: &Cors, origins: &[String]) -> CorsLayer {
+    let names =
+        |names: &[String]| -> Vec<HeaderName> { names.iter().filter_map(|name| name.parse().ok()).collect() };
+    let origins: Vec<HeaderValue> = origins.iter().filter_map(|origin| origin.parse().ok()).collect();
+    let methods: Vec<Method> = cors.methods.iter().filter_map(|method| method.parse().ok()).collect();
+    CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods(methods)
+        .allow_headers(names(&cors.headers))
+        .expose_headers(names(&cors.exposed))
+        .allow_credentials(cors.credentials)
+}

@@ -1,0 +1,159 @@
+//! Who is calling: a token, its session, the user and the permissions of the user's role.
+
+use crate::{App, Problem};
+use axum::extract::FromRequestParts;
+use chrono::NaiveDate;
+use domain::{CompanyId, Permission, RoleId, SessionId, UserId};
+use http::{HeaderMap, header, request::Parts};
+use lambda_http::request::RequestContext;
+use std::{collections::HashSet, convert::Infallible, sync::Arc};
+
+/// A signed-in user, as every handler of a non-public route gets it. Believed for at most 30 s.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The tenant of everything the caller may see.
+    pub company: CompanyId,
+    /// The user.
+    pub user: UserId,
+    /// The session of the token.
+    pub session: SessionId,
+    /// The user's only role.
+    pub role: RoleId,
+    /// Its name, for display.
+    pub role_name: String,
+    /// First name.
+    pub first_name: String,
+    /// Last name.
+    pub last_name: String,
+    /// E-mail address.
+    pub email: String,
+    /// The company's name.
+    pub company_name: String,
+    /// The company's IANA time zone.
+    pub timezone: String,
+    /// Today in that time zone.
+    pub today: NaiveDate,
+    permissions: HashSet<Permission>,
+}
+
+impl Caller {
+    /// Whether the caller's role holds a permission.
+    pub fn has(&self, permission: Permission) -> bool {
+        self.permissions.contains(&permission)
+    }
+
+    /// 403 unless the caller's role holds a permission.
+    pub fn require(&self, permission: Permission) -> Result<(), Problem> {
+        if self.has(permission) {
+            Ok(())
+        } else {
+            Err(Problem::forbidden(format!("You do not have the required permission: '{permission}'.")))
+        }
+    }
+
+    /// The permission keys, sorted.
+    pub fn permission_keys(&self) -> Vec<&'static str> {
+        let mut keys: Vec<_> = self.permissions.iter().map(|p| p.key()).collect();
+        keys.sort_unstable();
+        keys
+    }
+}
+
+/// Authenticates a request: 401 without a valid token of a live session of a user who may log in.
+pub(crate) async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Arc<Caller>, Problem> {
+    let token = token(headers).ok_or_else(|| Problem::unauthorized("No token provided"))?;
+    let claims = app
+        .jwt()
+        .verify(&token)
+        .map_err(|error| Problem::unauthorized(format!("Invalid or expired token {error}")))?;
+    if let Some(caller) = app.callers().get(&claims.sid) {
+        return Ok(caller);
+    }
+    let tx = app.db().reader(claims.company_id).await?;
+    let user = db::users::session(&tx, claims.id, claims.sid, app.now())
+        .await?
+        .ok_or_else(|| Problem::unauthorized("Invalid or expired token: the session has ended"))?;
+    let caller = Arc::new(Caller {
+        company: claims.company_id,
+        user: claims.id,
+        session: claims.sid,
+        role: user.role_id,
+        role_name: user.role_name,
+        first_name: user.first_name,
+        last_name: user.last_name,
+        email: user.email,
+        company_name: user.company_name,
+        timezone: user.timezone,
+        today: user.today,
+        permissions: user.permissions.iter().filter_map(|key| Permission::from_key(key)).collect(),
+    });
+    app.callers().insert(claims.sid, Arc::clone(&caller));
+    Ok(caller)
+}
+
+/// `Authorization: Bearer <jwt>`, or just the token, else the cookie `jwt` (`domain.md` §1).
+fn token(headers: &HeaderMap) -> Option<String> {
+    if let Some(value) = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()) {
+        let value = value.trim();
+        let token = match value.split_once(' ') {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
+            Some(_) => return None,
+            None => value,
+        };
+        return (!token.is_empty()).then(|| token.to_owned());
+    }
+    cookie(headers, "jwt")
+}
+
+/// The value of a cookie.
+pub(crate) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(key, value)| *key == name && !value.is_empty())
+        .map(|(_, value)| value.to_owned())
+}
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Problem> {
+        // Put there by the route's layer, which ran before any extractor.
+        parts
+            .extensions
+            .get::<Arc<Self>>()
+            .map(|caller| Self::clone(caller))
+            .ok_or_else(|| Problem::unauthorized("No token provided"))
+    }
+}
+
+/// Where a request came from, for sessions and logs.
+#[derive(Clone, Debug, Default)]
+pub struct ClientInfo {
+    /// The address that API Gateway saw.
+    pub ip: Option<std::net::IpAddr>,
+    /// `User-Agent`.
+    pub user_agent: Option<String>,
+    /// The cookie `refreshToken`, or the header `x-refresh-token`.
+    pub refresh_token: Option<String>,
+}
+
+impl FromRequestParts<App> for ClientInfo {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Infallible> {
+        let text = |name: &str| parts.headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+        let ip = match parts.extensions.get::<RequestContext>() {
+            Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref(),
+            _ => None,
+        };
+        Ok(Self {
+            ip: ip.and_then(|ip| ip.parse().ok()),
+            user_agent: text("user-agent"),
+            refresh_token: cookie(&parts.headers, "refreshToken").or_else(|| text("x-refresh-token")),
+        })
+    }
+}

@@ -1,0 +1,243 @@
+//! HTTP functions: routes, their authentication and permission, readable rejections, logs and metrics.
+
+use crate::{App, Caller, Problem, Result, caller::authenticate, runtime};
+use axum::{
+    Router,
+    body::Bytes,
+    extract::{FromRequest, FromRequestParts, MatchedPath, Request, State},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::MethodRouter,
+};
+use domain::{Permission, Trace};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
+use lambda_http::request::RequestContext;
+use serde::{Serialize, de::DeserializeOwned};
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    time::Instant,
+};
+use telemetry::Metric;
+use tracing::Instrument;
+
+/// The base path of every route.
+pub(crate) const BASE: &str = "/api";
+/// Bytes of a request's body at most.
+const MAX_BODY: usize = 1024 * 1024;
+
+/// Whether a route wants to know who is calling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Auth {
+    /// A signed-in user.
+    Caller,
+    /// Anybody.
+    Public,
+}
+
+/// A route: where it is, who may call it, and which function serves it. Moving it to a Lambda of its own
+/// is another `function` and three lines in `src/bin`.
+pub struct Route {
+    /// The binary that serves it.
+    pub function: &'static str,
+    /// The method.
+    pub method: Method,
+    /// The path below [`BASE`], with `{parameters}`.
+    pub path: &'static str,
+    /// The permission without which it answers 403; none: any signed-in user.
+    pub permission: Option<Permission>,
+    /// Whether it asks for a caller at all.
+    pub auth: Auth,
+    /// Makes the handler; its type is erased here, so a binary links each handler once.
+    pub handler: fn() -> MethodRouter<App>,
+}
+
+/// Serves the routes of `function` until the sandbox ends.
+pub fn serve_http(function: &'static str, routes: &'static [Route]) -> Result {
+    serve_http_after(function, routes, |_| Box::pin(async {}))
+}
+
+/// The same, after `boot`: what would otherwise cost the first request.
+pub fn serve_http_after(
+    function: &'static str,
+    routes: &'static [Route],
+    boot: fn(App) -> Pin<Box<dyn Future<Output = ()>>>,
+) -> Result {
+    runtime::start(function, |app| async move {
+        boot(app.clone()).await;
+        lambda_http::run(router(app, function, routes)).await
+    })
+}
+
+/// The routes of `function` with everything around them.
+pub fn router(app: App, function: &'static str, routes: &'static [Route]) -> Router {
+    let mut api = Router::new();
+    for route in routes.iter().filter(|route| route.function == function) {
+        let guard = middleware::from_fn_with_state(app.clone(), move |State(app): State<App>, request, next| {
+            guard(app, route, request, next)
+        });
+        api = api.route(route.path, (route.handler)().layer(guard));
+    }
+    Router::new()
+        .nest(BASE, api)
+        .fallback(async || Problem::not_found("Route"))
+        .method_not_allowed_fallback(async || {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "This route does not know that method.")
+        })
+        .layer(middleware::from_fn(observe))
+        .with_state(app)
+}
+
+/// Lets a request through to its handler only with a valid session and the route's permission.
+async fn guard(app: App, route: &'static Route, mut request: Request, next: Next) -> Response {
+    if route.auth == Auth::Public {
+        return next.run(request).await;
+    }
+    let caller = match authenticate(&app, request.headers()).await {
+        Ok(caller) => caller,
+        Err(problem) => return problem.into_response(),
+    };
+    let span = tracing::Span::current();
+    span.record("company_id", tracing::field::display(caller.company));
+    span.record("user_id", tracing::field::display(caller.user));
+    if let Some(permission) = route.permission
+        && let Err(problem) = caller.require(permission)
+    {
+        return problem.into_response();
+    }
+    request.extensions_mut().insert::<Arc<Caller>>(caller);
+    next.run(request).await
+}
+
+/// One span, one log line and one set of metrics per request.
+async fn observe(request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let trace = trace_of(&request);
+    let method = request.method().clone();
+    let path = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str);
+    let route = format!("{method} {path}");
+    let span = tracing::info_span!(
+        "request",
+        request_id = trace.request_id,
+        trace_id = trace.trace_id,
+        company_id = tracing::field::Empty,
+        user_id = tracing::field::Empty,
+    );
+    let request_id = HeaderValue::from_str(&trace.request_id).ok();
+    let mut response = runtime::traced(trace, async {
+        let response = next.run(request).await;
+        let (status, took) = (response.status().as_u16(), started.elapsed());
+        let ms = took.as_secs_f64() * 1000.0;
+        tracing::info!(route, status, ms, "answered");
+        telemetry::add(Metric::HttpRequests, &[&route, &status.to_string()], 1);
+        telemetry::observe(Metric::HttpDuration, &[&route], ms);
+        response
+    })
+    .instrument(span)
+    .await;
+    telemetry::flush();
+    let headers = response.headers_mut();
+    if let Some(id) = request_id {
+        headers.insert("x-request-id", id);
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// The caller's request id if it gave a sensible one, else API Gateway's; the trace of W3C or X-Ray.
+fn trace_of(request: &Request) -> Trace {
+    let header = |name: &str| {
+        let value = request.headers().get(name)?.to_str().ok()?;
+        (value.len() <= 128 && value.bytes().all(|b| b.is_ascii_graphic())).then(|| value.to_owned())
+    };
+    let gateway = match request.extensions().get::<RequestContext>() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone(),
+        _ => None,
+    };
+    let w3c = header("traceparent").and_then(|t| t.split('-').nth(1).map(str::to_owned));
+    let xray = || header("x-amzn-trace-id").map(|t| t.trim_start_matches("Root=").to_owned());
+    let request_id = header("x-request-id").or(gateway).unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+    Trace { trace_id: w3c.or_else(xray).unwrap_or_else(|| request_id.clone()), request_id }
+}
+
+/// Path parameters; a malformed one is 404, as an id that does not exist.
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        #[expect(clippy::disallowed_types, reason = "wrapped here")]
+        axum::extract::Path::from_request_parts(parts, state)
+            .await
+            .map(|axum::extract::Path(value)| Self(value))
+            .map_err(|rejection| {
+                tracing::debug!(%rejection, "path parameter");
+                Problem::not_found("Resource")
+            })
+    }
+}
+
+/// Query parameters; a malformed one is 400.
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        axum::extract::Query::from_request_parts(parts, state)
+            .await
+            .map(|axum::extract::Query(value)| Self(value))
+            .map_err(|rejection| {
+                Problem::validation(&rejection.body_text().replace("Failed to deserialize query string: ", "query."))
+            })
+    }
+}
+
+/// A JSON body, in and out. A missing or ill-typed field is 400 with its path (`domain.md` §1).
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let too_large = || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "The body is larger than 1 MiB.");
+        let length = request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+        if length.is_some_and(|length| length > MAX_BODY) {
+            return Err(too_large());
+        }
+        let bytes = Bytes::from_request(request, state).await.map_err(|_| too_large())?;
+        if bytes.len() > MAX_BODY {
+            return Err(too_large());
+        }
+        let mut json = serde_json::Deserializer::from_slice(&bytes);
+        let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+            // `rows[0].location` is `rows.$0.location` in the first product.
+            let path = error.path().to_string().replace('[', ".$").replace(']', "");
+            let path = if path == "." { String::new() } else { format!(".{path}") };
+            let why = error.inner().to_string();
+            let why = why.split(" at line ").next().unwrap_or_default();
+            Problem::validation(&format!("requestBody{path} - {why}"))
+        })?;
+        json.end().map_err(|_| Problem::validation("requestBody - more than one JSON value"))?;
+        Ok(Self(value))
+    }
+}
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        match serde_json::to_vec(&self.0) {
+            Ok(body) => {
+                let mut headers = HeaderMap::new();
+                headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                (headers, body).into_response()
+            }
+            Err(error) => {
+                tracing::error!(%error, "reply cannot be written");
+                Problem::internal().into_response()
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Tokens: HS256, the fields of `domain.md` §6.1 plus the session they belong to.
+
+use crate::Caller;
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::{CompanyId, SessionId, UserId};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use serde::{Deserialize, Serialize};
+
+/// Signs and verifies. A token is only as good as its session: see [`Caller`].
+pub struct Jwt {
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+}
+
+/// The payload of an access token.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Claims {
+    pub(crate) id: UserId,
+    pub(crate) company_id: CompanyId,
+    /// The role's name, for clients; never read here.
+    pub(crate) role: String,
+    pub(crate) sid: SessionId,
+    iat: i64,
+    exp: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LivePayload {
+    sub: UserId,
+    company_id: CompanyId,
+    session_id: SessionId,
+    aud: String,
+    exp: i64,
+}
+
+/// Whom a socket's connect token names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveClaims {
+    /// The company.
+    pub company: CompanyId,
+    /// The user.
+    pub user: UserId,
+    /// The session it was issued in.
+    pub session: SessionId,
+    /// When it must have been refreshed.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// The audience that keeps a socket's token from being used as an access token, and the reverse.
+const LIVE: &str = "live";
+
+/// Why a token is refused, in words for the client.
+pub(crate) type BadToken = jsonwebtoken::errors::Error;
+
+impl Jwt {
+    pub(crate) fn new(key: &[u8]) -> Self {
+        Self { encoding: EncodingKey::from_secret(key), decoding: DecodingKey::from_secret(key) }
+    }
+
+    /// An access token for a session.
+    pub fn sign(
+        &self,
+        company: CompanyId,
+        user: UserId,
+        session: SessionId,
+        role: &str,
+        now: DateTime<Utc>,
+        lifetime: TimeDelta,
+    ) -> Result<String, BadToken> {
+        let claims = Claims {
+            id: user,
+            company_id: company,
+            role: role.to_owned(),
+            sid: session,
+            iat: now.timestamp(),
+            exp: (now + lifetime).timestamp(),
+        };
+        encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
+    }
+
+    pub(crate) fn verify(&self, token: &str) -> Result<Claims, BadToken> {
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.leeway = 5;
+        Ok(decode::<Claims>(token, &self.decoding, &validation)?.claims)
+    }
+
+    /// A connect token for the caller's socket, good for `ttl_secs`.
+    pub fn sign_live(&self, caller: &Caller, now: DateTime<Utc>, ttl_secs: i64) -> Result<String, BadToken> {
+        let payload = LivePayload {
+            sub: caller.user,
+            company_id: caller.company,
+            session_id: caller.session,
+            aud: LIVE.into(),
+            exp: now.timestamp() + ttl_secs,
+        };
+        encode(&Header::new(Algorithm::HS256), &payload, &self.encoding)
+    }
+
+    /// Whom a connect token names, if it is one of ours and still good.
+    pub fn verify_live(&self, token: &str) -> Result<LiveClaims, BadToken> {
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.leeway = 5;
+        validation.set_audience(&[LIVE]);
+        validation.set_required_spec_claims(&["exp", "aud", "sub"]);
+        let payload = decode::<LivePayload>(token, &self.decoding, &validation)?.claims;
+        Ok(LiveClaims {
+            company: payload.company_id,
+            user: payload.sub,
+            session: payload.session_id,
+            expires_at: DateTime::from_timestamp(payload.exp, 0).unwrap_or_default(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_for_one_purpose_one_key_and_some_time() {
+        let jwt = Jwt::new(b"0123456789abcdef0123456789abcdef");
+        let now = Utc::now();
+        let sign = |now, lifetime| {
+            jwt.sign(CompanyId::new(), UserId::new(), SessionId::new(), "employee", now, lifetime).unwrap()
+        };
+        let token = sign(now, TimeDelta::minutes(1));
+        assert_eq!(jwt.verify(&token).unwrap().role, "employee");
+        assert!(jwt.verify_live(&token).is_err(), "an access token opens no socket");
+        assert!(jwt.verify(&sign(now - TimeDelta::minutes(2), TimeDelta::minutes(1))).is_err(), "expired");
+        assert!(Jwt::new(b"another key of thirty-two bytes!").verify(&token).is_err());
+        let unsigned = "eyJhbGciOiJub25lIn0.".to_owned() + token.split('.').nth(1).unwrap() + ".";
+        assert!(jwt.verify(&unsigned).is_err(), "alg none");
+    }
+}
