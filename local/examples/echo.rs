@@ -17,6 +17,7 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
         "exit" => std::process::exit(3),
         "sleep" => {
             let milliseconds = event.payload["ms"].as_u64().unwrap_or_default();
+            println!("sleeping");
             tokio::time::sleep(Duration::from_millis(milliseconds)).await;
             Ok(json!(std::process::id()))
         }

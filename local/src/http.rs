@@ -5,7 +5,7 @@ mod event;
 mod link;
 mod route;
 
-pub use link::Exports;
+pub(crate) use link::Exports;
 
 use crate::{
     aws,
@@ -20,6 +20,7 @@ use axum::{
     body::{Body, to_bytes},
     extract::{ConnectInfo, FromRef, Request, State},
     http::{HeaderName, HeaderValue, Method, StatusCode, header},
+    middleware::map_response,
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -82,7 +83,7 @@ impl Front {
         let has_options = self.routes.has_method("OPTIONS");
         // A route for OPTIONS is the function's own business, as in the gateway.
         let api = match cors.filter(|_| !has_options) {
-            Some(cors) => api.layer(cors_layer(cors, origins)),
+            Some(cors) => api.layer(map_response(without_cors)).layer(cors_layer(cors, origins)),
             None => api,
         };
         Router::new()
@@ -116,10 +117,12 @@ async fn answer(
     let function = &found.route.function;
     let mut response = match timeout(PATIENCE, front.invoker.invoke(function, event.to_string())).await {
         Ok(Ok(reply)) => {
-            event::response(&reply).map(|response| response.map(Body::from)).unwrap_or_else(|| {
+            if let Some(response) = event::response(&reply) {
+                response.map(Body::from)
+            } else {
                 tracing::error!(%function, request_id, "the reply is not one of an HTTP function");
                 message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
-            })
+            }
         }
         Err(_) | Ok(Err(InvokeError::Timeout { .. })) => {
             tracing::error!(%function, request_id, "timed out");
@@ -156,6 +159,16 @@ async fn scrape(State(front): State<Front>) -> impl IntoResponse {
 /// An answer of the gateway itself.
 fn message(status: StatusCode, text: &str) -> Response {
     (status, axum::Json(json!({ "message": text }))).into_response()
+}
+
+/// The gateway takes what a function says of CORS away.
+async fn without_cors(mut response: Response) -> Response {
+    let said: Vec<_> =
+        response.headers().keys().filter(|it| it.as_str().starts_with("access-control-")).cloned().collect();
+    for name in said {
+        response.headers_mut().remove(name);
+    }
+    response
 }
 
 /// What the gateway answers to a preflight, and adds to every reply.

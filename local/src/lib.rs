@@ -308,22 +308,22 @@ fn open_queues(
         None,
         "local",
     );
-    let aws = SdkConfig::builder()
+    let mut aws = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(config.region.clone()))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .set_endpoint_url(config.aws_endpoint.clone())
-        .build();
-    let db = config.database.as_ref().map(|database| {
-        db::Db::new(&db::Config {
+        .credentials_provider(SharedCredentialsProvider::new(credentials));
+    aws.set_endpoint_url(config.aws_endpoint.clone());
+    let db = match &config.database {
+        Some(database) => db::Db::new(&db::Config {
             url: database.url.clone(),
             pool_size: template.queues.len() * pump.pollers.max(1),
             ca_file: database.ca_file.clone(),
             iam: None,
             remote_queues: Vec::new(),
-        })
-    });
-    Ok(Queues::new(config.queues.clone(), aws, db.transpose()?))
+        })?,
+        None => db::Db::unconfigured(),
+    };
+    Ok(Queues::new(config.queues.clone(), aws.build(), db))
 }
 
 /// The exports that are files on this machine.

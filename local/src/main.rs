@@ -15,7 +15,7 @@ struct Arguments {
     /// SAM template that says what to run
     #[arg(long, default_value = "template.yaml")]
     template: PathBuf,
-    /// Let `cargo lambda watch` build and run the functions (binary: CARGO_LAMBDA, or what `cargo` finds)
+    /// Let `cargo lambda watch` build and run the functions (binary: `CARGO_LAMBDA`, or what `cargo` finds)
     #[arg(long, required_unless_present = "bin_dir", conflicts_with = "bin_dir")]
     watch: bool,
     /// Run prebuilt functions from here: NAME or NAME/bootstrap

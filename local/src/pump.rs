@@ -277,7 +277,7 @@ mod tests {
             function: "queue-notifications".into(),
             batch_size,
             window: Duration::ZERO,
-            visibility: Duration::from_secs(360),
+            visibility: Duration::from_mins(6),
             max_receives: 5,
             reports_failures: true,
         }

@@ -107,7 +107,7 @@ pub enum InvokeError {
 }
 
 impl InvokeError {
-    fn function(kind: &str, message: String) -> Self {
+    fn function(kind: &str, message: &str) -> Self {
         Self::Function(json!({ "errorType": kind, "errorMessage": message }))
     }
 }
@@ -210,7 +210,7 @@ impl Runtime {
     pub async fn invoke(&self, function: &str, payload: Bytes) -> Result<Bytes, InvokeError> {
         if payload.len() > PAYLOAD_LIMIT {
             let message = format!("{} byte payload is too large ({PAYLOAD_LIMIT} bytes)", payload.len());
-            return Err(InvokeError::function("RequestEntityTooLargeException", message));
+            return Err(InvokeError::function("RequestEntityTooLargeException", &message));
         }
         let (reply, result) = oneshot::channel();
         self.shared.submit(function, Invocation { id: aws::request_id(), payload, reply });
@@ -292,7 +292,7 @@ impl Shared {
                 }
                 // The process hung up or is gone.
                 (Err(Delivery { id, payload, .. }), _) => {
-                    pool.waiting.push_front(Invocation { id, payload, reply })
+                    pool.waiting.push_front(Invocation { id, payload, reply });
                 }
                 (Ok(()), None) => {}
             }
@@ -385,13 +385,13 @@ impl Shared {
                     let _ = child.start_kill();
                     break End::Exited(child.wait().await);
                 }
-                () = sleep_until(look) => match self.next_look(&function, instance) {
-                    Some(later) => look = later,
-                    None => {
+                () = sleep_until(look) => {
+                    let Some(later) = self.next_look(&function, instance) else {
                         let _ = child.start_kill();
                         let _ = child.wait().await;
                         break End::TimedOut;
-                    }
+                    };
+                    look = later;
                 }
             }
         };
@@ -431,7 +431,7 @@ impl Shared {
                 End::Exited(status) => {
                     let how = status.as_ref().map_or_else(ToString::to_string, ToString::to_string);
                     let message = format!("RequestId: {id} Error: Runtime exited with error: {how}");
-                    InvokeError::function("Runtime.ExitError", message)
+                    InvokeError::function("Runtime.ExitError", &message)
                 }
             }));
         }
@@ -499,17 +499,14 @@ async fn response(
     Path((function, instance, id)): InvocationPath,
     body: Result<Bytes, BytesRejection>,
 ) -> StatusCode {
-    match body {
-        Ok(body) => shared.finish(&function, instance, &id, Ok(body)),
-        Err(_) => {
-            let message = format!(
-                "Response payload size exceeded maximum allowed payload size ({PAYLOAD_LIMIT} bytes)."
-            );
-            let error = InvokeError::function("Function.ResponseSizeTooLarge", message);
-            shared.finish(&function, instance, &id, Err(error));
-            StatusCode::PAYLOAD_TOO_LARGE
-        }
-    }
+    let Ok(body) = body else {
+        let message =
+            format!("Response payload size exceeded maximum allowed payload size ({PAYLOAD_LIMIT} bytes).");
+        let error = InvokeError::function("Function.ResponseSizeTooLarge", &message);
+        shared.finish(&function, instance, &id, Err(error));
+        return StatusCode::PAYLOAD_TOO_LARGE;
+    };
+    shared.finish(&function, instance, &id, Ok(body))
 }
 
 /// `POST …/invocation/{id}/error`.

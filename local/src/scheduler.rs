@@ -1,4 +1,4 @@
-//! What EventBridge Scheduler does: starts functions by their rate.
+//! What `EventBridge` Scheduler does: starts functions by their rate.
 //!
 //! **Invariant: a schedule never overlaps itself**, whether its time has come or [`Scheduler::run_now`] asks.
 

@@ -68,8 +68,8 @@ impl Default for SocketLimits {
     /// API Gateway's.
     fn default() -> Self {
         Self {
-            idle: Duration::from_secs(10 * 60),
-            lifetime: Duration::from_secs(2 * 60 * 60),
+            idle: Duration::from_mins(10),
+            lifetime: Duration::from_hours(2),
             integration: Duration::from_secs(29),
         }
     }

@@ -90,10 +90,6 @@ pub struct Schedule {
     pub every: Duration,
 }
 
-/// The limits of Lambda when the template names none.
-const DEFAULT_TIMEOUT_SECONDS: u64 = 3;
-const DEFAULT_MEMORY_MB: u64 = 128;
-
 /// A resource with its properties worked out.
 struct Resource {
     id: String,
@@ -134,13 +130,13 @@ impl Template {
         for resource in resources.values() {
             match resource.kind.as_str() {
                 "AWS::Serverless::Function" => {
-                    template.add_events(resource, &functions.names[&resource.id])?
+                    template.add_events(resource, &functions.names[&resource.id])?;
                 }
                 "AWS::Serverless::HttpApi" => {
-                    template.cors = resource.get("/CorsConfiguration").map(Cors::read)
+                    template.cors = resource.get("/CorsConfiguration").map(Cors::read);
                 }
                 "AWS::Lambda::EventSourceMapping" => {
-                    template.queues.push(mapping(resource, &resources, &functions)?)
+                    template.queues.push(mapping(resource, &resources, &functions)?);
                 }
                 "AWS::ApiGatewayV2::Route" if resource.text("/RouteKey")?.starts_with('$') => {
                     let function = functions.behind(&resource.properties["Target"], &resources);
@@ -302,11 +298,11 @@ impl Functions {
                 !name.is_empty() && name != ".",
                 resource.about("CodeUri does not end in the binary's name")
             );
-            let timeout = resource.number("/Timeout")?.or(globals.number("/Timeout")?);
+            let timeout = resource.seconds("/Timeout")?.or(globals.seconds("/Timeout")?);
             let memory = resource.small_number("/MemorySize")?.or(globals.small_number("/MemorySize")?);
             let limits = Limits {
-                timeout: Duration::from_secs(timeout.unwrap_or(DEFAULT_TIMEOUT_SECONDS)),
-                memory_mb: memory.unwrap_or(DEFAULT_MEMORY_MB as u32),
+                timeout: timeout.unwrap_or(Limits::default().timeout),
+                memory_mb: memory.unwrap_or(Limits::default().memory_mb),
             };
             if functions.limits.insert(name.clone(), limits).is_some() {
                 bail!(resource.about(&format!("another function has the binary {name} too")));
@@ -332,8 +328,7 @@ impl Functions {
 fn references(value: &Json) -> Vec<&str> {
     let head = |name: &'_ str| name.split_once('.').map_or(name.len(), |(id, _)| id.len());
     match (intrinsic::call(value), value) {
-        (Some(("Ref", Json::String(name))), _) => vec![&name[..head(name)]],
-        (Some(("Fn::GetAtt", Json::String(name))), _) => vec![&name[..head(name)]],
+        (Some(("Ref" | "Fn::GetAtt", Json::String(name))), _) => vec![&name[..head(name)]],
         (Some(("Fn::GetAtt", Json::Array(path))), _) => {
             path.first().and_then(Json::as_str).into_iter().collect()
         }
@@ -469,7 +464,7 @@ mod tests {
         );
         assert_eq!(
             template.schedules,
-            [Schedule { function: "schedule-relay".into(), every: Duration::from_secs(900) }],
+            [Schedule { function: "schedule-relay".into(), every: Duration::from_mins(15) }],
             "the default of Stage chooses the slower rate, a disabled schedule is none"
         );
         assert_eq!(template.cors.unwrap().headers, ["authorization", "content-type"]);
@@ -499,13 +494,16 @@ mod tests {
             error("VisibilityTimeout: 60", "VisibilityTimeout: 2")
                 .contains("NotificationsQueue: VisibilityTimeout (2 s)")
         );
-        assert!(error("/api/system/health", "/api/auth/login").contains("Events"));
+        assert!(
+            error("/api/system/health, Method: GET", "/api/auth/login, Method: POST")
+                .contains("api-login already")
+        );
     }
 
     #[test]
     fn a_rate_is_a_count_of_minutes_hours_or_days() {
-        assert_eq!(rate("rate(1 minute)"), Some(Duration::from_secs(60)));
-        assert_eq!(rate("rate(2 hours)"), Some(Duration::from_secs(7_200)));
+        assert_eq!(rate("rate(1 minute)"), Some(Duration::from_mins(1)));
+        assert_eq!(rate("rate(2 hours)"), Some(Duration::from_hours(2)));
         assert_eq!(rate("rate(0 minutes)"), None);
         assert_eq!(rate("cron(0 1 * * ? *)"), None);
     }

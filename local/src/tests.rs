@@ -4,7 +4,7 @@ mod front;
 mod processes;
 mod sockets;
 
-use crate::{Functions as Runner, Invoker, Local, Options, SocketLimits, Watch, environment};
+use crate::{Bytes, Functions as Runner, Invoker, Local, Options, SocketLimits, Watch, environment};
 use axum::{
     Json, Router,
     extract::{Path, State},
@@ -77,8 +77,9 @@ type Played = (Arc<Mutex<Vec<(String, Value)>>>, watch::Sender<usize>, Handler);
 async fn invoked(
     State((calls, count, handler)): State<Played>,
     Path(function): Path<String>,
-    Json(event): Json<Value>,
+    event: Bytes,
 ) -> (StatusCode, Json<Value>) {
+    let event: Value = serde_json::from_slice(&event).unwrap();
     calls.lock().unwrap().push((function.clone(), event.clone()));
     count.send_modify(|count| *count += 1);
     match handler(function, event).await {

@@ -1,1 +1,10 @@
-//! tests
+//! The tests of the whole: real PostgreSQL, real Redis, real function binaries, a real browser. One crate
+//! and one binary, so that adding a test links nothing new. `cargo xtask test` gives them what they need.
+
+#![cfg(test)]
+
+mod outbox;
+mod story;
+mod support;
+mod template;
+mod tenancy;

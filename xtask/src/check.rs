@@ -140,7 +140,7 @@ fn is_sql(literal: &str) -> bool {
 /// The string literals of Rust source with their line numbers; comments and characters are passed over.
 fn string_literals(source: &str) -> Vec<(usize, String)> {
     let bytes = source.as_bytes();
-    let line_at = |at: usize| 1 + bytes[..at].iter().filter(|b| **b == b'\n').count();
+    let line_at = |at: usize| 1 + source[..at].matches('\n').count();
     let mut found = Vec::new();
     let mut at = 0;
     while at < bytes.len() {

@@ -28,6 +28,7 @@ const DEMO: (u32, u32) = (120, 12);
 
 /// Options of `cargo xtask dev`.
 #[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches of a command line")]
 pub(crate) struct Dev {
     /// Prebuilt functions instead of `cargo lambda watch`, which rebuilds them on every change
     #[arg(long)]
@@ -143,6 +144,7 @@ impl Dev {
         started: Instant,
     ) -> Result<()> {
         headline("building and starting the functions (the first time takes minutes)");
+        let pid_file = services::left_over("local", &["local"])?;
         let mut local = if self.no_watch {
             process::run(&mut cargo(&["build", "--workspace", "--bins"])).await?;
             let mut local = process::command(target().join("debug/local"));
@@ -159,13 +161,16 @@ impl Dev {
             local
         };
         let mut local = Group::spawn(local.envs(vars))?;
-        let status = tokio::select! {
-            status = local.wait() => status?,
-            () = async {
-                services::listening(PORT).await;
-                screen(vars, started);
-                std::future::pending().await
-            } => unreachable!("pending never ends"),
+        fs::write(&pid_file, local.id().to_string())?;
+        let ended = tokio::select! {
+            status = local.wait() => Some(status?),
+            () = services::listening(PORT) => None,
+        };
+        let status = if let Some(status) = ended {
+            status
+        } else {
+            screen(vars, started);
+            local.wait().await?
         };
         bail!("`local` ended by itself ({status})")
     }
@@ -227,11 +232,14 @@ fn services_screen(vars: &Vars, started: Instant) {
 fn services_lines(vars: &Vars) {
     println!("  mails       {}", value(vars, "MAIL_URL"));
     println!("  exports     {}", value(vars, "EXPORTS_URL"));
-    println!("  database    {}", value(vars, "DATABASE_URL"));
+    let database = value(vars, "DATABASE_URL").replace("?sslmode=disable", "");
+    let (user, place) = database.split_once('@').unwrap_or(("", &database));
+    let user = user.rsplit_once(':').map_or(user, |(user, _password)| user);
+    println!("  database    {user}@{place}");
     println!("  cache       {}", vars.get("CACHE_URL").map_or("in each process", String::as_str));
     println!(
         "  queues      {}",
         vars.get("NOTIFICATIONS_QUEUE_URL").map_or("in PostgreSQL", |_| value(vars, "AWS_ENDPOINT_URL"))
     );
-    println!("  environment target/dev/env   logs target/dev/logs/");
+    println!("  environment target/dev/env (with passwords and keys)   logs target/dev/logs/");
 }

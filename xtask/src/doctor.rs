@@ -3,28 +3,22 @@
 use crate::process;
 use crate::python::Python;
 use crate::tools;
-use crate::{postgres, workspace};
+use crate::workspace;
 use anyhow::{Result, bail};
 
 /// Looks at everything.
 pub(crate) async fn run() -> Result<()> {
     let mut missing = 0;
     for tool in tools::ALL {
-        match tool.find() {
-            Some(path) => {
-                let version = match tool.name {
-                    "PostgreSQL" => postgres::version(&path).await,
-                    _ => process::output(&path, &["--version"]).await,
-                };
-                let version = version.unwrap_or_else(|| "version unknown".to_owned());
-                let version = version.lines().next().unwrap_or_default().to_owned();
-                line('✓', tool.name, &format!("{}  ({version})", path.display()));
-            }
-            None => {
-                missing += 1;
-                line('✗', tool.name, &format!("missing, needed for {}; run: {}", tool.purpose, tool.line()));
-            }
-        }
+        let Some(path) = tool.find() else {
+            missing += 1;
+            line('✗', tool.name, &format!("missing, needed for {}; run: {}", tool.purpose, tool.line()));
+            continue;
+        };
+        let program = if path.is_dir() { path.join("postgres") } else { path.clone() };
+        let version = process::output(program, &["--version"]).await;
+        let version = version.as_deref().and_then(|text| text.lines().next()).unwrap_or("version unknown");
+        line('✓', tool.name, &format!("{}  ({version})", path.display()));
     }
     let (python, fresh) = Python::look()?;
     if fresh {

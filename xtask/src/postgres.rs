@@ -9,7 +9,7 @@
 
 use crate::database;
 use crate::env::{self, Vars};
-use crate::process::{self, run_logged};
+use crate::process::run_logged;
 use crate::term::{Step, note};
 use crate::tools;
 use crate::workspace::{self, dev_dir, fingerprint, root};
@@ -370,9 +370,4 @@ pub(crate) async fn drop_test_databases(cluster: &Cluster) -> Result<()> {
         admin.batch_execute(&format!("drop database \"{name}\" with (force)")).await?;
     }
     Ok(())
-}
-
-/// The version of the server programs, for `cargo xtask doctor`.
-pub(crate) async fn version(programs: &Path) -> Option<String> {
-    process::output(programs.join("postgres"), &["--version"]).await
 }

@@ -133,7 +133,7 @@ fn free_port(wanted: u16) -> Result<u16> {
 }
 
 /// Stops what a killed run left under this name.
-fn left_over(name: &str, programs: &[&str]) -> Result<PathBuf> {
+pub(crate) fn left_over(name: &str, programs: &[&str]) -> Result<PathBuf> {
     let pid_file = dev_dir()?.join(format!("{name}.pid"));
     if let Some(pid) = fs::read_to_string(&pid_file).ok().and_then(|text| text.trim().parse().ok()) {
         for program in programs {

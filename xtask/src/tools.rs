@@ -188,7 +188,8 @@ pub(crate) fn on_path(names: &[&str]) -> Option<PathBuf> {
 /// On `PATH`, or where distributions hide the server programs; the newest version wins.
 fn postgres_programs() -> Option<PathBuf> {
     let complete = |dir: &Path| ["initdb", "pg_ctl", "postgres"].iter().all(|name| dir.join(name).is_file());
-    let on_path = on_path(&["initdb"]).and_then(|file| Some(file.parent()?.to_owned()));
+    // Behind a link: the libraries are beside the real programs.
+    let on_path = on_path(&["initdb"]).and_then(|file| Some(file.canonicalize().ok()?.parent()?.to_owned()));
     let mut found: Vec<(u32, PathBuf)> = Vec::new();
     for parent in ["/usr/lib/postgresql", "/usr", "/opt/homebrew/opt", "/usr/local/opt"] {
         for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {

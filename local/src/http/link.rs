@@ -13,11 +13,11 @@ use tower_http::services::ServeFile;
 
 /// Where the files are, and the key that signed their links.
 #[derive(Clone, Debug)]
-pub struct Exports {
+pub(crate) struct Exports {
     /// The directory of `EXPORTS_URL=file://…`.
-    pub directory: PathBuf,
+    pub(crate) directory: PathBuf,
     /// `JWT_KEY`.
-    pub secret: Vec<u8>,
+    pub(crate) secret: Vec<u8>,
 }
 
 #[derive(Deserialize)]

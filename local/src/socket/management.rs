@@ -16,11 +16,11 @@ pub(super) async fn send(State(sockets): State<Sockets>, Path(id): Path<String>,
     if data.len() > MESSAGE_LIMIT {
         return error(StatusCode::PAYLOAD_TOO_LARGE, "PayloadTooLargeException", "Message too long");
     }
-    answer(sockets.post(&id, Post::Send(data)), StatusCode::OK)
+    answer(&sockets.post(&id, Post::Send(data)), StatusCode::OK)
 }
 
 pub(super) async fn describe(State(sockets): State<Sockets>, Path(id): Path<String>) -> Response {
-    let Some(connection) = sockets.find(&id) else { return answer(Err(Refused::Gone), StatusCode::OK) };
+    let Some(connection) = sockets.find(&id) else { return answer(&Err(Refused::Gone), StatusCode::OK) };
     let iso = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
     let last_active = DateTime::from_timestamp_millis(connection.last_active.load(Ordering::Relaxed));
     let body = json!({
@@ -32,10 +32,10 @@ pub(super) async fn describe(State(sockets): State<Sockets>, Path(id): Path<Stri
 }
 
 pub(super) async fn close(State(sockets): State<Sockets>, Path(id): Path<String>) -> Response {
-    answer(sockets.post(&id, Post::Close), StatusCode::NO_CONTENT)
+    answer(&sockets.post(&id, Post::Close), StatusCode::NO_CONTENT)
 }
 
-fn answer(taken: Result<(), Refused>, done: StatusCode) -> Response {
+fn answer(taken: &Result<(), Refused>, done: StatusCode) -> Response {
     match taken {
         Ok(()) => done.into_response(),
         Err(Refused::Gone) => error(StatusCode::GONE, "GoneException", "Gone"),

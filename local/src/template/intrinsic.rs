@@ -1,4 +1,4 @@
-//! The CloudFormation functions that decide what runs, worked out with the parameters' defaults.
+//! The `CloudFormation` functions that decide what runs, worked out with the parameters' defaults.
 //! What only a deployed stack knows (attributes, pseudo parameters) stays as it is written.
 
 use anyhow::{Context as _, Result, bail};
@@ -165,7 +165,7 @@ impl Scope {
     }
 }
 
-/// CloudFormation compares and prints scalars as text: `'1'` equals `1`.
+/// `CloudFormation` compares and prints scalars as text: `'1'` equals `1`.
 fn text(value: &Json) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

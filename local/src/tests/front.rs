@@ -113,7 +113,7 @@ async fn the_page_the_metrics_and_signed_files_are_beside_it() {
     let mut writer = files.writer("company/a.csv").unwrap();
     writer.write(b"a,b\n").await.unwrap();
     writer.finish().await.unwrap();
-    let minute = Duration::from_secs(60);
+    let minute = Duration::from_mins(1);
     let link = files.link("company/a.csv", "time.csv", minute, chrono::Utc::now()).await.unwrap();
     let file = Client::new().get(link.clone()).send().await.unwrap();
     assert_eq!(file.status(), 200);

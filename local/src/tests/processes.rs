@@ -111,13 +111,11 @@ async fn an_invocation_that_takes_too_long_is_killed() {
 async fn a_kill_in_the_middle_fails_what_was_under_way_and_leaves_no_process() {
     let (lines, mut printed) = mpsc::unbounded_channel();
     let runtime = start_with(examples(), Arc::new(move |line| drop(lines.send(line.text.to_owned())))).await;
-    call(&runtime, "echo", json!({ "do": "print", "text": "ready" })).await.unwrap();
-    assert_eq!(printed.recv().await.unwrap(), "ready");
     let under_way = tokio::spawn({
         let runtime = runtime.clone();
         async move { call(&runtime, "echo", json!({ "do": "sleep", "ms": 60_000 })).await }
     });
-    tokio::task::yield_now().await; // it is handed over as soon as it is polled: the process is free
+    assert_eq!(printed.recv().await.unwrap(), "sleeping");
     let processes = runtime.processes("echo");
     assert_eq!(runtime.kill("echo").await, 1);
     assert!(!is_alive(processes[0]));

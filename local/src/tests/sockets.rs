@@ -19,9 +19,12 @@ use tokio_tungstenite::{
     },
 };
 
+const KB: usize = 1024;
+
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Lets every socket in, and answers a message with its text.
+#[expect(clippy::unnecessary_wraps, reason = "the shape of a function")]
 fn echo(_: &str, event: &Value) -> Answer {
     Ok(match event["requestContext"]["eventType"].as_str() {
         Some("MESSAGE") => {
@@ -164,7 +167,6 @@ async fn a_frame_or_message_that_is_too_large_closes_the_connection() {
         };
         sizes.iter().enumerate().map(fragment).collect()
     };
-    const KB: usize = 1024;
     for (sizes, fits) in [
         (&[32 * KB][..], true),
         (&[32 * KB, 32 * KB, 32 * KB, 32 * KB], true),

@@ -94,7 +94,7 @@ pub struct Member {
     pub first_name: String,
     /// For the viewer.
     pub last_name: String,
-    /// The week's sheet, if one was begun.
+    /// The week's sheet, if it was ever saved: looking at a week makes an empty one.
     pub sheet: Option<Sheet>,
     /// Approved leave today, of whatever type.
     pub on_leave: bool,
@@ -131,6 +131,7 @@ macro_rules! members {
             " join user_statuses s on s.id = u.status_id and s.can_login
              left join timesheets t on t.company_id = u.company_id and t.user_id = u.id
                and t.period_start = $2 and t.period_end = $2 + 6 and t.deleted_at is null
+               and (t.version > 1 or t.total_minutes > 0 or t.status <> 'DRAFT')
              where u.company_id = $1 and u.deleted_at is null
              order by lower(u.last_name), lower(u.first_name), u.id"
         )

@@ -234,7 +234,7 @@ pub async fn complete(
     let changed = tx
         .execute(
             "update exports set
-               status = 'ready', file = $3, rows_done = $4, bytes = $5, sha256 = $6, expires_at = $7,
+               status = 'ready', file = $3, rows_done = $4, rows_estimated = $4, bytes = $5, sha256 = $6, expires_at = $7,
                finished_at = $8, lease = null, lease_until = null, updated_at = clock_timestamp()
              where id = $1 and lease = $2 and status = 'running'",
             &[&id.0, &lease, &file.path, &file.rows, &file.bytes, &file.sha256, &file.expires_at, &now],

@@ -72,6 +72,11 @@ impl Db {
         Ok(System::new(self.begin("begin; select set_config('role', 'gogotime_system', true)".into()).await?))
     }
 
+    /// Whether the database answers. Needs no rights on any table.
+    pub async fn ping(&self) -> Result<()> {
+        self.reader(CompanyId(uuid::Uuid::nil())).await?.query("select", &[]).await.map(drop)
+    }
+
     async fn read(&self, company: CompanyId, begin: &str) -> Result<Reader> {
         let begin = format!(
             "{begin}; select set_config('role', 'gogotime_reader', true), set_config('app.company_id', '{company}', true)"

@@ -4,7 +4,7 @@ use crate::{Letter, MailError, ProviderMessageId, Result};
 use aws_config::SdkConfig;
 use aws_sdk_sesv2::{
     Client,
-    error::ProvideErrorMetadata,
+    error::{DisplayErrorContext, ProvideErrorMetadata},
     operation::send_email::SendEmailError,
     primitives::Blob,
     types::{EmailContent, RawMessage},
@@ -49,7 +49,8 @@ fn describe(error: &SendEmailError) -> String {
     match (error.code(), error.message()) {
         (Some(code), Some(message)) => format!("SES: {code}: {message}"),
         (Some(code), None) => format!("SES: {code}"),
-        _ => "SES did not answer".into(),
+        // Not an answer of SES: no connection, no credentials, and the reason is further down the chain.
+        _ => format!("SES: {}", DisplayErrorContext(error)),
     }
 }
 

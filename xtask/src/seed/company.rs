@@ -87,7 +87,7 @@ pub(crate) struct Role {
 
 pub(crate) struct Code {
     pub(crate) id: Uuid,
-    pub(crate) code: String,
+    pub(crate) key: String,
     pub(crate) name: String,
     pub(crate) color: &'static str,
     pub(crate) billable: bool,
@@ -428,7 +428,7 @@ impl Company {
         let projects = self.codes.len() - PROJECT;
         let first = PROJECT + random.index(projects);
         let second = PROJECT + (first - PROJECT + 1 + random.index(projects - 1)) % projects;
-        let mut codes = vec![if random.permille(700) { 0 } else { 1 }, first];
+        let mut codes = vec![usize::from(random.permille(300)), first];
         if random.permille(620) {
             codes.push(second);
         }
@@ -543,7 +543,7 @@ fn codes(people: u32, id: &mut impl FnMut() -> Uuid) -> Vec<Code> {
     let fixed =
         CODES.map(|(code, name, billable, color, billable_default, billable_editable, category)| Code {
             id: id(),
-            code: code.into(),
+            key: code.into(),
             name: name.into(),
             color,
             billable,
@@ -557,7 +557,7 @@ fn codes(people: u32, id: &mut impl FnMut() -> Uuid) -> Vec<Code> {
         let (name, phase) = (names::PROJECTS[number % names::PROJECTS.len()], number / names::PROJECTS.len());
         Code {
             id: id(),
-            code: format!("PRJ-{}", 101 + number),
+            key: format!("PRJ-{}", 101 + number),
             name: if phase == 0 { name.to_owned() } else { format!("{name}, phase {}", phase + 1) },
             color: COLORS[number % COLORS.len()],
             billable: number % 5 != 4,

@@ -45,8 +45,8 @@ pub(crate) struct Seed {
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=1_040))]
     weeks: u32,
     /// Same number, same data (on the same day)
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    #[arg(long = "seed", value_name = "NUMBER", default_value_t = 1)]
+    number: u64,
     /// The database, as a superuser; without it the development database
     #[arg(long)]
     database_url: Option<String>,
@@ -61,7 +61,7 @@ pub(crate) struct Seed {
 impl Seed {
     /// Demo data for an empty database.
     pub(crate) fn demo(employees: u32, weeks: u32) -> Self {
-        Self { employees, weeks, seed: 1, database_url: None, append: false, reset: false }
+        Self { employees, weeks, number: 1, database_url: None, append: false, reset: false }
     }
 
     /// Carries it out.
@@ -97,7 +97,7 @@ impl Seed {
         if !self.append {
             empty_all(&tx).await?;
         }
-        let statuses = user_statuses(&tx, self.seed).await?;
+        let statuses = user_statuses(&tx, self.number).await?;
         for company in &companies {
             for (table, rows) in tables::company(company, &statuses) {
                 self.copy(&tx, table, rows).await?;
@@ -137,7 +137,7 @@ impl Seed {
             let people =
                 if last { left } else { (self.employees * profile.share / 100).min(left - SMALLEST) };
             left -= people;
-            companies.push(Company::generate(self.seed, profile, round, people, self.weeks, today));
+            companies.push(Company::generate(self.number, profile, round, people, self.weeks, today));
         }
         Ok(companies)
     }
@@ -159,7 +159,7 @@ impl Seed {
             companies.iter().flat_map(|c| &c.people).map(|p| u64::from(p.works.1 - p.works.0)).sum::<u64>();
         let progress = Progress::new(expected);
         let (sender, mut pieces) = mpsc::channel(2);
-        let (seed, made) = (self.seed, Arc::clone(companies));
+        let (seed, made) = (self.number, Arc::clone(companies));
         std::thread::spawn(move || generate(seed, &made, &sender));
         let (mut weeks, mut entries) = (0, 0);
         while let Some(piece) = pieces.recv().await {

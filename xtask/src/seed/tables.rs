@@ -138,7 +138,7 @@ pub(crate) fn company(company: &Company, statuses: &[(UserStatus, Uuid)]) -> Vec
     table(&CODES, &|to| {
         for code in &company.codes {
             let kind = if code.billable { "billable" } else { "non-billable" };
-            to.row().uuid(id).uuid(code.id).text(&code.code).text(&code.name).text(code.color).text(kind);
+            to.row().uuid(id).uuid(code.id).text(&code.key).text(&code.name).text(code.color).text(kind);
             to.text(code.billable_default).bool(code.billable_editable).text(code.location_policy);
             to.uuid(company.categories[code.category].0).time(at).time(at);
         }
@@ -251,7 +251,7 @@ impl Chunk {
 #[cfg(test)]
 mod tests {
     use super::PASSWORD_HASH;
-    use argon2::{Argon2, PasswordVerifier, password_hash::PasswordHash};
+    use argon2::{Argon2, PasswordVerifier, password_hash::phc::PasswordHash};
 
     #[test]
     fn the_demo_password_is_the_documented_one() {

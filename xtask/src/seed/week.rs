@@ -100,12 +100,12 @@ pub(crate) fn generate(seed: u64, company: &Company, person: usize, index: u32) 
     let mut submitted = None;
     let mut decided = None;
     if status != TimesheetStatus::Draft {
-        let at = company.at(last_day.max(start + Days::new(4)), 900 + 7 * (person as i64 % 25)).max(saved);
+        let at = company.at(last_day.max(start + Days::new(4)), 900 + 7 * spread(person, 25)).max(saved);
         submitted = Some(at);
         history.push(event("submitted", who.id, at, None));
     }
     let approver = company.people[who.approver].id;
-    let next_monday = company.at(start + Days::new(7), 540 + 5 * (person as i64 % 40));
+    let next_monday = company.at(start + Days::new(7), 540 + 5 * spread(person, 40));
     let deciding = submitted.map(|at| next_monday.max(at));
     match (status, deciding) {
         (TimesheetStatus::Approved, Some(at)) => {
@@ -296,6 +296,11 @@ fn work(who: &Person, day: NaiveDate, rows: &mut [Row], random: &mut Random) {
 
 fn entry(day: NaiveDate, minutes: i32, note: Option<&'static str>) -> Entry {
     Entry { id: Uuid::nil(), day, minutes, note, status: EntryStatus::Saved }
+}
+
+/// Not everybody at the same minute.
+fn spread(person: usize, over: usize) -> i64 {
+    i64::try_from(person % over).unwrap_or(0)
 }
 
 /// When an entry is typed in: in the afternoon of its day, before weeks are handed in.

@@ -45,10 +45,7 @@ async fn health(State(app): State<App>, Query(asked): Query<Parameters>) -> Resu
 /// has neither their credentials nor their clients.
 async fn deep(app: &App) -> Value {
     let config = app.config();
-    let database = match app.db().system().await {
-        Ok(tx) => db::outbox::backlog(&tx).await.is_ok(),
-        Err(_) => false,
-    };
+    let database = app.db().ping().await.is_ok();
     let cache = app.cache().await;
     let scheme = |url: &str| url.split(':').next().unwrap_or_default().to_owned();
     let queue = if config.queues.iter().any(Option::is_some) { "sqs" } else { "postgres" };

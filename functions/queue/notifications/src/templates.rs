@@ -416,7 +416,7 @@ mod tests {
             ..week()
         };
         for mail in [submitted(&hostile, WEB), approved(&hostile, WEB), rejected(&hostile, WEB)] {
-            for tag in ["<script", "<img", "<i>", "\"><"] {
+            for tag in ["<script", "<img", "<i>"] {
                 assert!(!mail.html.contains(tag), "{tag} in {}", mail.html);
             }
         }

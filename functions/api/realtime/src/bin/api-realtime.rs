@@ -1,0 +1,5 @@
+//! The Lambda function `api-realtime`.
+
+fn main() -> app::Result {
+    app::serve_http("api-realtime", api_realtime::ROUTES)
+}

@@ -1,0 +1,60 @@
+//! `POST /realtime/token` – a short token for the socket's `connect`, and the channels that the caller may
+//! subscribe to. Clients call it again (the SDK's `getToken`) when the token has ended.
+
+use app::{App, Auth, Caller, Json, Problem, Route};
+use axum::{extract::State, http::Method, routing::post};
+use domain::Permission;
+use live::Channel;
+use serde::Serialize;
+
+/// Seconds that a token is good for. The session behind it is checked again with every publication.
+const LIFETIME: i64 = 900;
+
+/// The route.
+pub(crate) const ROUTE: Route = Route {
+    function: "api-realtime",
+    method: Method::POST,
+    path: "/realtime/token",
+    permission: None, // everybody has at least a channel of their own
+    auth: Auth::Caller,
+    handler: || post(create),
+};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TokenBody {
+    token: String,
+    /// Null when live updates are off: poll.
+    url: Option<String>,
+    expires_in: i64,
+    channels: Vec<ChannelBody>,
+}
+
+#[derive(Serialize)]
+struct ChannelBody {
+    channel: String,
+    name: String,
+}
+
+async fn create(State(app): State<App>, caller: Caller) -> Result<Json<TokenBody>, Problem> {
+    let org = caller.has(Permission::TimesheetViewOrg);
+    let teams = if org || caller.has(Permission::TimesheetViewTeam) {
+        let tx = app.db().reader(caller.company).await?;
+        db::dashboard::teams(&tx, caller.company, caller.user, org).await?
+    } else {
+        Vec::new()
+    };
+    let named = |channel: Channel, name: String| ChannelBody { channel: channel.to_string(), name };
+    let mut channels: Vec<_> =
+        teams.into_iter().map(|(team, name)| named(Channel::Team(team), name)).collect();
+    if org {
+        channels.push(named(Channel::Company(caller.company), caller.company_name.clone()));
+    }
+    channels.push(named(Channel::User(caller.user), format!("{} {}", caller.first_name, caller.last_name)));
+
+    let token = app.jwt().sign_live(&caller, app.now(), LIFETIME).map_err(|error| {
+        tracing::error!(%error, "no token");
+        Problem::internal()
+    })?;
+    Ok(Json(TokenBody { token, url: app.config().live_url.clone(), expires_in: LIFETIME, channels }))
+}
