@@ -87,7 +87,8 @@ async fn a_naive_id_cursor_loses_rows_and_the_outbox_loses_none() {
         let (mut cursor, mut seen) = (Uuid::nil(), HashSet::new());
         loop {
             let last_look = done.load(std::sync::atomic::Ordering::SeqCst);
-            let rows = client.query("select id from outbox where id > $1 order by id", &[&cursor]).await.unwrap();
+            let rows =
+                client.query("select id from outbox where id > $1 order by id", &[&cursor]).await.unwrap();
             for row in &rows {
                 cursor = row.get(0);
                 seen.insert(cursor);
@@ -245,7 +246,8 @@ async fn a_message_can_wait_before_its_first_delivery() {
     let _ = tx.commit(&Trace::default()).await.unwrap();
     let tx = db.system().await.unwrap();
     assert!(outbox::claim(&tx, QueueName::Live, 10, LEASE).await.unwrap().is_empty());
-    let row = tx.query_one("select available_at > now() + interval '10 seconds' as later from outbox", &[]).await;
+    let row =
+        tx.query_one("select available_at > now() + interval '10 seconds' as later from outbox", &[]).await;
     assert!(row.unwrap().get::<_, bool>("later"));
 }
 
@@ -286,11 +288,11 @@ async fn failed(
     concurrency: usize,
     bodies: &[String],
     time: Duration,
-    handler: impl Fn(App, Delivery) -> Handled + Send + Sync,
+    handler: &(dyn Fn(App, Delivery) -> Handled + Send + Sync + 'static),
 ) -> Vec<String> {
     let deadline = Instant::now() + time;
     let reply =
-        app::handle_batch(app, QueueName::Exports, concurrency, &handler, batch(bodies), deadline).await;
+        app::handle_batch(app, QueueName::Exports, concurrency, handler, batch(bodies), deadline).await;
     reply.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
 }
 
@@ -336,7 +338,11 @@ async fn each_record_fails_for_itself() {
     for concurrency in [1, 5] {
         let failed = failed(&app, concurrency, &bodies, Duration::from_secs(2), &handler).await;
         // One at a time, the record behind the hanging one is not begun: it comes again, too.
-        let expected: &[&str] = if concurrency == 1 { &["1", "2", "3", "4", "5", "6", "7"] } else { &["1", "2", "3", "4", "5", "6"] };
+        let expected: &[&str] = if concurrency == 1 {
+            &["1", "2", "3", "4", "5", "6", "7"]
+        } else {
+            &["1", "2", "3", "4", "5", "6"]
+        };
         assert_eq!(failed, expected, "concurrency {concurrency}");
     }
 }

@@ -139,13 +139,15 @@ async fn tell(backends: Backends, browser: bool) {
     let stale = employee.json(Method::PUT, &path, Some(more), 409).await;
     assert_eq!(stale["current"]["totalMinutes"], 990);
 
-    let submitted = employee.json(Method::POST, &format!("/api/timesheet/weeks/{week}/submit"), None, 200).await;
+    let submitted =
+        employee.json(Method::POST, &format!("/api/timesheet/weeks/{week}/submit"), None, 200).await;
     assert_eq!((&submitted["status"], &submitted["rows"][0]["locked"]), (&json!("SUBMITTED"), &json!(true)));
     let twice = employee.json(Method::POST, &format!("/api/timesheet/weeks/{week}/submit"), None, 200).await;
     assert_eq!(twice["version"], submitted["version"], "submitting again changes nothing");
 
     // 2. The manager's dashboard follows.
-    for (topic, minutes) in [("timesheet.saved", 930), ("timesheet.saved", 990), ("timesheet.submitted", 990)] {
+    for (topic, minutes) in [("timesheet.saved", 930), ("timesheet.saved", 990), ("timesheet.submitted", 990)]
+    {
         let data = watch.next().await;
         assert_eq!((&data["topic"], &data["totalMinutes"]), (&json!(topic), &json!(minutes)), "{data}");
         assert_eq!(data["user"]["id"], json!(who.id));
@@ -160,7 +162,9 @@ async fn tell(backends: Backends, browser: bool) {
     // 4. He rejects with a reason, she corrects and submits, he approves.
     let sheet = submitted["timesheetId"].as_str().unwrap();
     employee.json(Method::PUT, &format!("/api/timesheets/{sheet}/approve"), None, 403).await;
-    manager.put(&format!("/api/timesheets/{sheet}/reject"), json!({ "reason": "Wednesday is missing" })).await;
+    manager
+        .put(&format!("/api/timesheets/{sheet}/reject"), json!({ "reason": "Wednesday is missing" }))
+        .await;
     assert_eq!(watch.next().await["status"], "REJECTED");
     on_page("REJECTED").await;
     letter(&world, &who.email, "Wednesday is missing").await;
@@ -220,7 +224,10 @@ async fn tell(backends: Backends, browser: bool) {
 
     // Exactly these, and nothing is left behind.
     eventually("an empty outbox", || async {
-        let row = owner.query_one("select count(*) from outbox where topic <> 'connection.opened'", &[]).await.unwrap();
+        let row = owner
+            .query_one("select count(*) from outbox where topic <> 'connection.opened'", &[])
+            .await
+            .unwrap();
         (row.get::<_, i64>(0) == 0).then_some(())
     })
     .await;
@@ -237,13 +244,19 @@ async fn tell(backends: Backends, browser: bool) {
     assert_eq!(usize::try_from(sent).unwrap(), mails);
     assert_eq!(world.files().len(), 3, "one asked for and two nightly ones");
     let publications: i64 = owner
-        .query_one("select count(*) from live_publications where channel = $1", &[&format!("team:{}", world.company.team)])
+        .query_one(
+            "select count(*) from live_publications where channel = $1",
+            &[&format!("team:{}", world.company.team)],
+        )
         .await
         .unwrap()
         .get(0);
     assert_eq!(publications, 7, "saved, saved, submitted, rejected, saved, submitted, approved");
     let top: i64 = owner
-        .query_one("select top from live_channels where channel = $1", &[&format!("team:{}", world.company.team)])
+        .query_one(
+            "select top from live_channels where channel = $1",
+            &[&format!("team:{}", world.company.team)],
+        )
         .await
         .unwrap()
         .get(0);
@@ -253,8 +266,14 @@ async fn tell(backends: Backends, browser: bool) {
     world.local.run_schedule("schedule-heartbeat").await.unwrap();
 
     let metrics = world.local.metrics_text();
-    for wanted in ["gogotime_http_requests_total", "gogotime_queue_messages_total", "gogotime_cache_lookups_total",
-        "gogotime_outbox_oldest_age_seconds", "gogotime_mails_total", "gogotime_live_connections"] {
+    for wanted in [
+        "gogotime_http_requests_total",
+        "gogotime_queue_messages_total",
+        "gogotime_cache_lookups_total",
+        "gogotime_outbox_oldest_age_seconds",
+        "gogotime_mails_total",
+        "gogotime_live_connections",
+    ] {
         assert!(metrics.contains(wanted), "{wanted} is missing in\n{metrics}");
     }
     if let Some(mut page) = page {
@@ -265,7 +284,7 @@ async fn tell(backends: Backends, browser: bool) {
         let check = page.event("check").await;
         assert_eq!((&check["loads"], &check["consoleErrors"]), (&json!(1), &json!(0)), "{check}");
     }
-    world.local.shutdown().await;
+    drop(world);
 }
 
 macro_rules! combinations {

@@ -38,9 +38,14 @@ async fn without_any_where_clause_only_the_tenants_rows_are_there() {
 
     // Writing into another company is refused, and changing all rows changes only one's own.
     let tx = db.tenant(mine).await.unwrap();
-    assert!(tx.execute("insert into teams (company_id, id, name) values ($1, $2, 'x')", &[&theirs.0, &Uuid::new_v4()])
+    assert!(
+        tx.execute(
+            "insert into teams (company_id, id, name) values ($1, $2, 'x')",
+            &[&theirs.0, &Uuid::new_v4()]
+        )
         .await
-        .is_err());
+        .is_err()
+    );
     let tx = db.tenant(mine).await.unwrap();
     assert_eq!(tx.execute("update teams set name = 'Renamed'", &[]).await.unwrap(), 1);
     let _ = tx.commit(&Trace::default()).await.unwrap();
@@ -51,11 +56,13 @@ async fn without_any_where_clause_only_the_tenants_rows_are_there() {
 
 #[tokio::test]
 async fn every_tenant_table_has_forced_row_level_security() {
-    let owner = Database::create().await.owner().await;
+    let database = Database::create().await;
+    let owner = database.owner().await;
     let bare: Vec<String> = owner
         .query(
             "select c.relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
-             where n.nspname = 'public' and c.relkind = 'r' and not (c.relrowsecurity and c.relforcerowsecurity)",
+             where n.nspname = 'public' and c.relkind = 'r' and not (c.relrowsecurity and c.relforcerowsecurity)
+             order by c.relname",
             &[],
         )
         .await
@@ -63,16 +70,20 @@ async fn every_tenant_table_has_forced_row_level_security() {
         .iter()
         .map(|row| row.get(0))
         .collect();
-    assert_eq!(bare, ["user_statuses", "schema_migrations"], "global tables only; any other needs a policy");
+    assert_eq!(bare, ["schema_migrations", "user_statuses"], "global tables only; any other needs a policy");
 }
 
 #[tokio::test]
 async fn the_api_role_cannot_cross_companies_and_a_reader_cannot_write() {
     let database = Database::create().await;
     let company = Company::create(&database, "Roles").await.id;
-    let db = db::Db::new(&db::Config { url: database.api_url(), pool_size: 2, ..Default::default() }).unwrap();
+    let db =
+        db::Db::new(&db::Config { url: database.api_url(), pool_size: 4, ..Default::default() }).unwrap();
     let tx = db.system().await.unwrap();
-    assert!(tx.query("select from users", &[]).await.is_err(), "gogotime_api is no member of gogotime_system");
+    assert!(
+        tx.query("select from users", &[]).await.is_err(),
+        "gogotime_api is no member of gogotime_system"
+    );
     let tx = db.reader(company).await.unwrap();
     assert!(tx.execute("update teams set name = 'x'", &[]).await.is_err());
     let tx = db.tenant(company).await.unwrap();
@@ -89,7 +100,12 @@ async fn another_companys_ids_are_not_found_on_any_route() {
     let sheet = week["timesheetId"].as_str().unwrap();
     let payroll = world.log_in("payroll").await;
     let export = payroll
-        .json(Method::POST, "/api/exports", Some(json!({ "format": "csv", "from": "2026-11-01", "to": "2026-11-30" })), 202)
+        .json(
+            Method::POST,
+            "/api/exports",
+            Some(json!({ "format": "csv", "from": "2026-11-01", "to": "2026-11-30" })),
+            202,
+        )
         .await;
     let export = export["id"].as_str().unwrap();
 
@@ -110,7 +126,9 @@ async fn another_companys_ids_are_not_found_on_any_route() {
     ] {
         let body = match path.rsplit('/').next() {
             Some("reject") => Some(json!({ "reason": "no" })),
-            Some(last) if last.starts_with("timesheet?") && method == Method::PUT => Some(json!({ "rows": [] })),
+            Some(last) if last.starts_with("timesheet?") && method == Method::PUT => {
+                Some(json!({ "rows": [] }))
+            }
             _ => None,
         };
         them.json(method, &path, body, 404).await;

@@ -5,7 +5,7 @@
 //! groups of their own, and those would outlive a signal to one group.
 
 use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::Path;
@@ -140,8 +140,9 @@ impl Drop for Group {
 /// Stops what an earlier `xtask` that was killed left behind, if `pid` still is the program it was.
 pub(crate) fn stop_left_over(pid: i32, program: &str) {
     let Some(pid) = Pid::from_raw(pid) else { return };
-    if processes().iter().any(|p| p.pid == pid && p.name.contains(program)) {
-        stop_tree(pid, || test_kill_process(pid).is_err());
+    let runs = || processes().iter().any(|p| p.pid == pid && p.name.contains(program));
+    if runs() {
+        stop_tree(pid, || !runs());
     }
 }
 

@@ -77,8 +77,8 @@ impl Python {
                 fs::remove_dir_all(old).with_context(|| format!("cannot remove {}", old.display()))?;
             }
         }
-        let log = workspace::log_file("venv")?;
         for module in ["venv", "virtualenv"] {
+            let log = workspace::log_file(module)?;
             step.working(&format!("python3 -m {module} {}", venv.display()));
             if run_logged(process::command(system).args(["-m", module]).arg(&venv), &log).await.is_ok() {
                 return Ok(Self {
@@ -101,6 +101,7 @@ impl Python {
         tools::install(step, &["python3-venv"], &["python"])
             .await
             .context("this Python has neither venv nor pip; run: sudo apt-get install -y python3-venv")?;
+        let log = workspace::log_file("venv")?;
         run_logged(process::command(system).args(["-m", "venv"]).arg(&venv), &log).await?;
         Ok(Self { interpreter: venv.join("bin/python"), programs: venv.join("bin"), modules: None })
     }

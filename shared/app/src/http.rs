@@ -13,12 +13,7 @@ use domain::{Permission, Trace};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
 use lambda_http::request::RequestContext;
 use serde::{Serialize, de::DeserializeOwned};
-use std::{
-    future::Future,
-    pin::Pin,
-    sync::Arc,
-    time::Instant,
-};
+use std::{future::Future, pin::Pin, sync::Arc, time::Instant};
 use telemetry::Metric;
 use tracing::Instrument;
 
@@ -74,9 +69,10 @@ pub fn serve_http_after(
 pub fn router(app: App, function: &'static str, routes: &'static [Route]) -> Router {
     let mut api = Router::new();
     for route in routes.iter().filter(|route| route.function == function) {
-        let guard = middleware::from_fn_with_state(app.clone(), move |State(app): State<App>, request, next| {
-            guard(app, route, request, next)
-        });
+        let guard =
+            middleware::from_fn_with_state(app.clone(), move |State(app): State<App>, request, next| {
+                guard(app, route, request, next)
+            });
         api = api.route(route.path, (route.handler)().layer(guard));
     }
     Router::new()
@@ -157,7 +153,9 @@ fn trace_of(request: &Request) -> Trace {
         _ => None,
     };
     let w3c = header("traceparent").and_then(|t| t.split('-').nth(1).map(str::to_owned));
-    let xray = || header("x-amzn-trace-id").map(|t| t.trim_start_matches("Root=").to_owned());
+    let xray = || {
+        header("x-amzn-trace-id")?.split(';').find_map(|part| part.strip_prefix("Root=").map(str::to_owned))
+    };
     let request_id = header("x-request-id").or(gateway).unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
     Trace { trace_id: w3c.or_else(xray).unwrap_or_else(|| request_id.clone()), request_id }
 }
@@ -191,7 +189,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
             .await
             .map(|axum::extract::Query(value)| Self(value))
             .map_err(|rejection| {
-                Problem::validation(&rejection.body_text().replace("Failed to deserialize query string: ", "query."))
+                Problem::validation(
+                    &rejection.body_text().replace("Failed to deserialize query string: ", "query."),
+                )
             })
     }
 }
@@ -204,7 +204,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let too_large = || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "The body is larger than 1 MiB.");
-        let length = request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+        let length = request
+            .headers()
+            .get(header::CONTENT_LENGTH)
+            .and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
         if length.is_some_and(|length| length > MAX_BODY) {
             return Err(too_large());
         }

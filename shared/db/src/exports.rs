@@ -385,7 +385,7 @@ pub struct Due {
 
 /// The nightly exports that are due at `now`: the company's local hour has reached its hour, and its local date has
 /// none yet. "Has reached" and not "is": an hour that a clock change leaves out, or an hour without a tick, only
-/// delays. A company whose time zone the database does not know is served in UTC.
+/// delays (to the end of the local day). A company whose time zone the database does not know is served in UTC.
 pub async fn due(tx: &System, now: DateTime<Utc>) -> Result<Vec<Due>> {
     let rows = tx
         .query(

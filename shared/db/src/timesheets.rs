@@ -120,7 +120,7 @@ pub async fn view(tx: &Tx, owner: UserId, week: Week) -> Result<(Settings, Optio
                     h.reason, h.actor_user_id, h.actor_name, h.occurred_at
              from company_settings s
              left join timesheets t on t.company_id = s.company_id and t.user_id = $1
-               and t.period_start = $2 and t.period_end = $2 + 6
+               and t.period_start = $2::date and t.period_end = $2::date + 6
              left join lateral (
                select h.reason, h.actor_user_id, h.occurred_at, a.first_name || ' ' || a.last_name as actor_name
                from timesheet_history h
@@ -176,7 +176,7 @@ pub async fn lock(tx: &Tenant, owner: UserId, week: Week, codes: &[CodeId]) -> R
         .query_one(
             "with sheet as materialized (
                select id, user_id, period_start, status, total_minutes, version, submitted_at, notes from timesheets
-               where user_id = $1 and period_start = $2 and period_end = $2 + 6 for update
+               where user_id = $1 and period_start = $2::date and period_end = $2::date + 6 for update
              )
              select s.default_country_code, s.office_country_codes, s.default_location, s.max_weekly_minutes, sheet.*,
                     coalesce((select json_agg(json_build_array(c.id, c.active and c.allow_time_logging,
@@ -204,10 +204,10 @@ pub async fn create(tx: &Tenant, owner: UserId, week: Week, actor: UserId) -> Re
     tx.execute(
         "with sheet as (
            insert into timesheets (company_id, id, user_id, period_start, period_end)
-           values ($1, $2, $3, $4, $4 + 6)
+           values ($1, $2, $3, $4::date, $4::date + 6)
            on conflict on constraint timesheets_period_key do nothing returning id
          ), source as (
-           select id from timesheets where user_id = $3 and period_start < $4 and status in ('SUBMITTED', 'APPROVED')
+           select id from timesheets where user_id = $3 and period_start < $4::date and status in ('SUBMITTED', 'APPROVED')
            order by period_end desc limit 1
          ), copied as (
            insert into timesheet_rows (company_id, id, user_id, timesheet_id, activity_label, time_code_id, billable,
@@ -349,22 +349,22 @@ pub async fn transition(
     let rows = tx
         .query(
             "with sheet as (
-               update timesheets set status = $3, version = version + 1, updated_at = $8,
-                 submitted_at = case when $3 = 'SUBMITTED' then $8 else submitted_at end,
-                 submitted_by_user_id = case when $3 = 'SUBMITTED' then $7 else submitted_by_user_id end,
-                 approved_at = case when $3 = 'APPROVED' then $8 end,
-                 approver_id = case when $3 = 'APPROVED' then $7 end
+               update timesheets set status = $3::text, version = version + 1, updated_at = $8,
+                 submitted_at = case when $3::text = 'SUBMITTED' then $8 else submitted_at end,
+                 submitted_by_user_id = case when $3::text = 'SUBMITTED' then $7 else submitted_by_user_id end,
+                 approved_at = case when $3::text = 'APPROVED' then $8 end,
+                 approver_id = case when $3::text = 'APPROVED' then $7 end
                where id = $2
              ), entries as (
-               update timesheet_entries set status = $6, status_updated_at = $8, version = version + 1,
+               update timesheet_entries set status = $6::text, status_updated_at = $8, version = version + 1,
                  updated_at = $8
-               where timesheet_id = $2 and status <> 'invoiced' and status <> $6
+               where timesheet_id = $2 and status <> 'invoiced' and status <> $6::text
              ), history as (
                insert into timesheet_history (company_id, id, user_id, target_type, target_id, action, actor_user_id,
                                               reason, occurred_at)
                values ($1, $9, $10, 'Timesheet', $2, $11, $7, $12, $8)
              ), r as (
-               update timesheet_rows set status = $4, locked = $5, version = version + 1, updated_at = $8
+               update timesheet_rows set status = $4::text, locked = $5, version = version + 1, updated_at = $8
                where timesheet_id = $2 returning *
              )
              select r.id, r.activity_label, r.time_code_id, r.billable, r.location, r.country_code,

@@ -224,9 +224,12 @@ mod tests {
         ] {
             assert!(matches!(files.writer(path), Err(Error::Path(_))), "{path:?}");
             assert!(files.delete(path).await.is_err(), "{path:?}");
-            assert!(files.link(path, "a.csv", Duration::from_secs(1), Utc::now()).await.is_err(), "{path:?}");
+            assert!(
+                files.link(path, "a.csv", Duration::from_secs(1), DateTime::UNIX_EPOCH).await.is_err(),
+                "{path:?}"
+            );
         }
-        assert!(files.link("a", "x\";y", Duration::from_secs(1), Utc::now()).await.is_err());
+        assert!(files.link("a", "x\";y", Duration::from_secs(1), DateTime::UNIX_EPOCH).await.is_err());
     }
 
     #[tokio::test]
@@ -239,8 +242,10 @@ mod tests {
         let s3 = builder.build().unwrap();
         let files =
             Files { store: Arc::new(s3.clone()), prefix: Path::from("gogotime/files"), links: Links::S3(s3) };
-        let link =
-            files.link("exports/a.csv", "time 2026.csv", Duration::from_mins(5), Utc::now()).await.unwrap();
+        let link = files
+            .link("exports/a.csv", "time 2026.csv", Duration::from_mins(5), DateTime::UNIX_EPOCH)
+            .await
+            .unwrap();
         assert_eq!(link.path(), "/bucket/gogotime/files/exports/a.csv");
         let query = |key| link.query_pairs().find(|(k, _)| k == key).unwrap().1.into_owned();
         assert_eq!(query("response-content-disposition"), "attachment; filename=\"time 2026.csv\"");

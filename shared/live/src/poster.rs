@@ -119,6 +119,21 @@ impl Poster {
         }
         report
     }
+
+    /// Closes the connections that took nothing, for a sender that tries no more: their clients come back
+    /// and recover what they missed. Those that cannot be closed either stay failed.
+    pub async fn hang_up(&self, mut report: Report) -> Report {
+        let stuck = std::mem::take(&mut report.failed).into_iter().map(|(connection, _)| connection);
+        let closed = self.send_all(&closing(stuck)).await;
+        report.gone.extend(closed.gone);
+        report.failed = closed.failed;
+        report
+    }
+}
+
+/// Frames that close connections.
+fn closing(connections: impl Iterator<Item = String>) -> Vec<Frame> {
+    connections.map(|connection_id| Frame { connection_id, payload: String::new(), close: true }).collect()
 }
 
 /// One connection's frames until one of them ends it: how many were posted, and how it ended.
@@ -226,6 +241,7 @@ mod tests {
                 id if id.starts_with("busy") && !asked_before => {
                     "429 Too Many Requests\r\nx-amzn-errortype: LimitExceededException"
                 }
+                id if id.starts_with("stuck") && line.starts_with("POST") => "500 Internal Server Error",
                 id if id.starts_with("broken") => "500 Internal Server Error",
                 _ => "200 OK",
             };
@@ -275,6 +291,21 @@ mod tests {
         assert_eq!(of("broken").len(), ATTEMPTS as usize);
         assert_eq!(of("b"), ["POST /live/@connections/b 7", "DELETE /live/@connections/b "]);
         assert_eq!(of("c"), ["DELETE /live/@connections/c "]);
+    }
+
+    #[tokio::test]
+    async fn connections_that_take_nothing_are_closed_at_last() {
+        let (endpoint, _) = gateway();
+        let poster = poster(&endpoint);
+        let report = poster.send_all(&[
+            frame("a", "1", false),
+            frame("stuck", "2", false),
+            frame("broken", "3", false),
+        ]);
+        let report = poster.hang_up(report.await).await;
+        assert_eq!((report.posted, &report.gone[..]), (1, &["stuck".to_owned()][..]));
+        assert_eq!(report.failed.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>(), ["broken"]);
+        assert!(report.taken().is_err());
     }
 
     #[tokio::test]

@@ -7,7 +7,7 @@ use aws_sdk_sesv2::{
     error::{DisplayErrorContext, ProvideErrorMetadata},
     operation::send_email::SendEmailError,
     primitives::Blob,
-    types::{EmailContent, RawMessage},
+    types::{Destination, EmailContent, RawMessage},
 };
 use lettre::message::Mailbox;
 
@@ -24,11 +24,19 @@ impl Ses {
     }
 
     pub(crate) async fn send(&self, letter: &Letter) -> Result<ProviderMessageId> {
-        let message = letter.message(&self.from)?.formatted();
-        let raw = RawMessage::builder().data(Blob::new(message)).build();
+        let message = letter.message(&self.from)?;
+        let recipients = message.envelope().to().iter().map(ToString::to_string).collect();
+        let raw = RawMessage::builder().data(Blob::new(message.formatted())).build();
         let raw = raw.map_err(|e| MailError::never(format!("SES: {e}")))?;
-        // Sender and recipient are those of the message. SES replaces Message-ID and returns its own.
-        let sent = self.client.send_email().content(EmailContent::builder().raw(raw).build()).send().await;
+        let sent = self
+            .client
+            .send_email()
+            .from_email_address(self.from.email.to_string())
+            .destination(Destination::builder().set_to_addresses(Some(recipients)).build())
+            // SES replaces the Message-ID and returns its own.
+            .content(EmailContent::builder().raw(raw).build())
+            .send()
+            .await;
         match sent {
             Ok(sent) => Ok(ProviderMessageId(sent.message_id.unwrap_or_default())),
             Err(error) => {
@@ -39,10 +47,11 @@ impl Ses {
     }
 }
 
-/// Only what is wrong with this very letter is final. A paused account, a quota or an unverified domain is put
-/// right by an operator, after which the dead letters are sent again.
+/// Only a letter that SES cannot read, such as one to an impossible address, is final. Everything else is put right
+/// by an operator, after which the dead letters are sent again – also `MessageRejected`, which is what a sender
+/// that is not verified yet gets.
 fn is_retryable(error: &SendEmailError) -> bool {
-    !matches!(error, SendEmailError::MessageRejected(_) | SendEmailError::BadRequestException(_))
+    !matches!(error, SendEmailError::BadRequestException(_))
 }
 
 fn describe(error: &SendEmailError) -> String {
@@ -57,13 +66,15 @@ fn describe(error: &SendEmailError) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aws_sdk_sesv2::types::error::{MessageRejected, TooManyRequestsException};
+    use aws_sdk_sesv2::types::error::{BadRequestException, MessageRejected};
 
     #[test]
-    fn a_refused_letter_is_final_and_a_full_quota_is_not() {
-        let refused = SendEmailError::MessageRejected(MessageRejected::builder().message("bad").build());
-        assert!(!is_retryable(&refused));
-        let busy = SendEmailError::TooManyRequestsException(TooManyRequestsException::builder().build());
-        assert!(is_retryable(&busy));
+    fn an_impossible_address_is_final_and_an_unverified_sender_is_not() {
+        let impossible = BadRequestException::builder().message("Illegal address").build();
+        assert!(!is_retryable(&SendEmailError::BadRequestException(impossible)));
+        let unverified = MessageRejected::builder().message("Email address is not verified.").build();
+        let unverified = SendEmailError::MessageRejected(unverified);
+        assert!(is_retryable(&unverified));
+        assert!(describe(&unverified).ends_with("Email address is not verified."));
     }
 }

@@ -87,6 +87,7 @@ mod tests {
     };
 
     /// A server of one connection: answers `RCPT TO` with `rcpt`, keeps what it was told.
+    #[expect(clippy::disallowed_methods, reason = "the other side of the wire, in a test")]
     async fn server(rcpt: &'static str) -> (Mailer, Arc<Mutex<String>>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();

@@ -27,7 +27,8 @@ impl Http {
             .build()
             .expect("a client");
         let body = json!({ "email": person.email.to_uppercase(), "password": PASSWORD });
-        let reply = client.post(format!("{base}/api/auth/login")).json(&body).send().await.expect("an answer");
+        let reply =
+            client.post(format!("{base}/api/auth/login")).json(&body).send().await.expect("an answer");
         assert_eq!(reply.status(), StatusCode::OK, "{}", reply.text().await.unwrap_or_default());
         let reply: Value = reply.json().await.expect("JSON");
         Self { base, client, token: reply["token"].as_str().expect("a token").to_owned() }

@@ -68,14 +68,15 @@ impl Drop for Database {
         let name = self.name.clone();
         // In a thread with a runtime of its own: the test's may be ending.
         let dropped = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
                 let admin = connect(&url("GOGOTIME_TEST_DATABASE_URL", "postgres")).await;
                 admin.batch_execute(&format!("drop database if exists {name} with (force)")).await
             })
         });
         if let Ok(Err(error)) = dropped.join() {
-            println!("{name} was not dropped: {error}");
+            println!("{} was not dropped: {error}", self.name);
         }
     }
 }

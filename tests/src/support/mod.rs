@@ -20,7 +20,10 @@ pub(crate) fn required(name: &str) -> String {
 }
 
 /// Waits for something that happens in another process and announces itself nowhere else, such as a file.
-pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
+pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(
+    what: &str,
+    mut look: impl FnMut() -> F,
+) -> T {
     let until = Instant::now() + Duration::from_secs(40);
     loop {
         if let Some(found) = look().await {

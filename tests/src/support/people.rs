@@ -47,7 +47,10 @@ impl Company {
         let status = active_status(&client).await;
         let company = CompanyId::new();
         client
-            .execute("insert into companies (id, name, timezone) values ($1, $2, 'UTC')", &[&company.0, &name])
+            .execute(
+                "insert into companies (id, name, timezone) values ($1, $2, 'UTC')",
+                &[&company.0, &name],
+            )
             .await
             .expect("company");
         client

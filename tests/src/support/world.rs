@@ -3,7 +3,7 @@
 use super::{Company, Database, Http, Person, required};
 use app::{App, Config};
 use domain::QueueName;
-use local::{Functions, Local, LineSink, Options, PumpOptions};
+use local::{Functions, LineSink, Local, Options, PumpOptions};
 use serde_json::json;
 use std::{
     collections::HashMap,
@@ -173,7 +173,8 @@ async fn create_queue(endpoint: &str, queue: QueueName) -> String {
             .send()
             .await
             .expect("SQS answers");
-        let reply: serde_json::Value = serde_json::from_str(&reply.text().await.expect("text")).expect("JSON");
+        let reply: serde_json::Value =
+            serde_json::from_str(&reply.text().await.expect("text")).expect("JSON");
         reply["QueueUrl"].as_str().unwrap_or_else(|| panic!("no queue: {reply}")).to_owned()
     };
     call(json!({ "QueueName": format!("{name}-dead") })).await;
@@ -186,4 +187,14 @@ async fn create_queue(endpoint: &str, queue: QueueName) -> String {
         "Attributes": { "VisibilityTimeout": "360", "RedrivePolicy": redrive.to_string() },
     }))
     .await
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking()
+            && let Ok(lines) = self.output.lock()
+        {
+            println!("the functions said:\n{}", lines.join("\n"));
+        }
+    }
 }

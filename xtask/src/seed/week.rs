@@ -255,9 +255,12 @@ fn row(
     let (status, locked) = row_status(status);
     Row {
         id: Uuid::nil(),
-        label: match code {
-            HOLIDAY => "Holiday",
-            SICK => "Sick Leave",
+        label: match kind.key.as_str() {
+            "HOLIDAY" => "Holiday",
+            "SICK" => "Sick Leave",
+            "EMAIL" => "Inbox & Admin",
+            "TRAINING" => "Training",
+            "MEETING" => "Customer calls",
             _ => task,
         },
         code,
@@ -275,7 +278,7 @@ fn row(
 fn work(who: &Person, day: NaiveDate, rows: &mut [Row], random: &mut Random) {
     let late = who.overtime && random.permille(400);
     let quarters = 32 + random.between(-2, 2) + if late { random.between(2, 8) } else { 0 };
-    let mut present: Vec<usize> = (0..rows.len()).filter(|_| random.permille(930)).collect();
+    let mut present: Vec<usize> = (0..rows.len()).filter(|_| random.permille(945)).collect();
     if present.is_empty() {
         present.push(0);
     }

@@ -19,19 +19,19 @@ use serde_json::Value;
 
 /// Handles one message of the queue `live`.
 pub async fn handle(app: App, delivery: Delivery) -> Result<(), Failure> {
-    let message = delivery.message;
-    match &message.event {
-        Event::ConnectionOpened { connection_id } => close_anonymous(&app, &message, connection_id).await,
+    match &delivery.message.event {
+        Event::ConnectionOpened { connection_id } => close_anonymous(&app, &delivery, connection_id).await,
         Event::ConnectionsGone { connection_ids } => forget(&app, connection_ids).await,
         event => match publication::subject(event) {
-            Some(subject) => publish(&app, &message, &subject).await,
+            Some(subject) => publish(&app, &delivery, &subject).await,
             None => Err(Failure::new(format!("{} is not for this queue", event.topic()))),
         },
     }
 }
 
 /// Publishes, then tells whoever listens.
-async fn publish(app: &App, message: &Message, subject: &publication::Subject<'_>) -> Result<(), Failure> {
+async fn publish(app: &App, delivery: &Delivery, subject: &publication::Subject<'_>) -> Result<(), Failure> {
+    let message = &delivery.message;
     let company = message.company_id.ok_or_else(|| Failure::new("a message of no company"))?;
     let (data, positions) = match store(app, company, message, subject).await {
         // The same message is being published elsewhere: its offsets are there now.
@@ -50,7 +50,7 @@ async fn publish(app: &App, message: &Message, subject: &publication::Subject<'_
         let tx = app.db().reader(company).await?;
         db::live::subscribers(&tx, company, &channels).await?
     };
-    tell(app, company, message, &data, &positions, &subscribers).await
+    tell(app, company, delivery, &data, &positions, &subscribers).await
 }
 
 enum StoreError {
@@ -97,7 +97,7 @@ async fn store(
 async fn tell(
     app: &App,
     company: CompanyId,
-    message: &Message,
+    delivery: &Delivery,
     data: &Value,
     positions: &[(String, i64)],
     subscribers: &[Subscriber],
@@ -109,10 +109,10 @@ async fn tell(
         })
         .collect();
     let plan = Plan::new(&lines, subscribers);
-    deliver(app, message, plan.now.into_frames()).await?;
+    deliver(app, delivery, plan.now.into_frames()).await?;
     if !plan.later.is_empty() {
         tokio::time::sleep(plan.wait).await;
-        deliver(app, message, plan.later.into_frames()).await?;
+        deliver(app, delivery, plan.later.into_frames()).await?;
     }
     if !plan.revoked.is_empty() {
         // Last, so that if the post failed it is tried again.
@@ -124,7 +124,7 @@ async fn tell(
 }
 
 /// A socket that has said nothing for 15 seconds is no client of ours.
-async fn close_anonymous(app: &App, message: &Message, connection: &str) -> Result<(), Failure> {
+async fn close_anonymous(app: &App, delivery: &Delivery, connection: &str) -> Result<(), Failure> {
     let tx = app.db().system().await?;
     let anonymous = db::live::is_anonymous(&tx, connection).await?;
     drop(tx);
@@ -132,12 +132,15 @@ async fn close_anonymous(app: &App, message: &Message, connection: &str) -> Resu
         return Ok(());
     }
     let close = Frame { connection_id: connection.to_owned(), payload: String::new(), close: true };
-    deliver(app, message, vec![close]).await?;
+    deliver(app, delivery, vec![close]).await?;
     forget(app, &[connection.to_owned()]).await
 }
 
-async fn deliver(app: &App, message: &Message, frames: Vec<Frame>) -> Result<(), Failure> {
-    let report = live::deliver(app.queues(), app.live(), &Cause::from(message), frames).await?;
+async fn deliver(app: &App, delivery: &Delivery, frames: Vec<Frame>) -> Result<(), Failure> {
+    let mut report = live::deliver(app.queues(), app.live(), &Cause::from(&delivery.message), frames).await?;
+    if delivery.last_attempt {
+        report = app.live().hang_up(report).await;
+    }
     forget(app, &report.gone).await?;
     Ok(report.taken()?)
 }
