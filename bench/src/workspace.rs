@@ -61,15 +61,11 @@ impl Workspace {
         Ok(Self { functions, packages, release: metadata.target_directory.join("release") })
     }
 
-    /// Builds the functions and the two hello programs, all in one call so that they share their dependencies.
+    /// Builds the functions, and then the hello programs for themselves: in one call they would be linked with
+    /// every feature that any function wants of their common dependencies, and look larger than they are.
     pub(crate) fn build(&self) -> Result<()> {
-        let mut cargo = Command::new("cargo");
-        cargo.args(["build", "--release", "--bins", "--package", env!("CARGO_PKG_NAME")]);
-        for package in &self.packages {
-            cargo.args(["--package", package]);
-        }
-        ensure!(cargo.status().context("cargo build")?.success(), "the functions do not build");
-        Ok(())
+        build(self.packages.iter().map(String::as_str))?;
+        build(std::iter::once(env!("CARGO_PKG_NAME")))
     }
 
     /// The release binary of a function or of a hello program.
@@ -78,4 +74,14 @@ impl Workspace {
         ensure!(Path::exists(&path), "{} is missing: run without --no-build", path.display());
         Ok(path)
     }
+}
+
+fn build<'a>(packages: impl Iterator<Item = &'a str>) -> Result<()> {
+    let mut cargo = Command::new("cargo");
+    cargo.args(["build", "--release", "--bins"]);
+    for package in packages {
+        cargo.args(["--package", package]);
+    }
+    ensure!(cargo.status().context("cargo build")?.success(), "cargo build failed");
+    Ok(())
 }

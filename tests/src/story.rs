@@ -50,6 +50,17 @@ impl Watch {
         Self::Polling { http, scope, epoch: snapshot["epoch"].clone(), offset: snapshot["offset"].clone() }
     }
 
+    /// The next `n` publications, by the sheet's version: two changes may be delivered in either order,
+    /// which is why each carries absolute values and a version.
+    async fn next_by_version(&mut self, n: usize) -> Vec<Value> {
+        let mut found = Vec::new();
+        for _ in 0..n {
+            found.push(self.next().await);
+        }
+        found.sort_by_key(|data| data["version"].as_i64());
+        found
+    }
+
     /// The next publication.
     async fn next(&mut self) -> Value {
         match self {
@@ -175,9 +186,8 @@ async fn tell(backends: Backends, browser: bool) {
     employee.put(&path, corrected).await;
     employee.json(Method::POST, &format!("/api/timesheet/weeks/{week}/submit"), None, 200).await;
     manager.json(Method::PUT, &format!("/api/timesheets/{sheet}/approve"), None, 200).await;
-    for status in ["REJECTED", "SUBMITTED", "APPROVED"] {
-        assert_eq!(watch.next().await["status"], status);
-    }
+    let statuses: Vec<_> = watch.next_by_version(3).await.iter().map(|data| data["status"].clone()).collect();
+    assert_eq!(statuses, ["REJECTED", "SUBMITTED", "APPROVED"]);
     on_page("APPROVED").await;
     letter(&world, &who.email, "pproved").await;
     manager.json(Method::PUT, &format!("/api/timesheets/{sheet}/approve"), None, 422).await;

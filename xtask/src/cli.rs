@@ -38,7 +38,10 @@ pub(crate) enum Command {
         #[arg(long)]
         database_url: Option<String>,
     },
-    /// Look at and return dead letters of the queue in PostgreSQL (its help tells about SQS)
+    /// Look at and return dead letters of the queue in PostgreSQL
+    ///
+    /// Those of SQS are returned by SQS itself: "Start DLQ redrive" in the console, or
+    /// `aws sqs start-message-move-task --source-arn ARN-OF-THE-DEAD-LETTER-QUEUE`.
     Dlq(Dlq),
 }
 
@@ -57,7 +60,9 @@ impl Command {
             Self::Seed(seed) => seed.run().await,
             Self::Bench(bench) => bench.run().await,
             Self::Doctor => doctor::run().await,
-            Self::Migrate { database_url: None } => postgres::development_url(None).await.map(drop),
+            Self::Migrate { database_url: None } => {
+                postgres::Cluster::start().await?.migrated("gogotime", false).await
+            }
             Self::Migrate { database_url: Some(url) } => {
                 let applied = db::migrate(&url).await.map_err(|error| anyhow::anyhow!("{error:?}"))?;
                 println!("{applied} migrations applied");

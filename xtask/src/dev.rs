@@ -146,7 +146,7 @@ impl Dev {
         headline("building and starting the functions (the first time takes minutes)");
         let pid_file = services::left_over("local", &["local"])?;
         let mut local = if self.no_watch {
-            process::run(&mut cargo(&["build", "--workspace", "--bins"])).await?;
+            process::run(&mut cargo(&["build", "--workspace", "--bins", "--exclude", "xtask"])).await?;
             let mut local = process::command(target().join("debug/local"));
             local.arg("--bin-dir").arg(target().join("debug"));
             local

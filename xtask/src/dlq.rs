@@ -9,10 +9,7 @@ use clap::{Args, Subcommand};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-/// Dead letters of the queue in PostgreSQL.
-///
-/// Those of SQS are returned by SQS itself: in the console "Start DLQ redrive", or
-/// `aws sqs start-message-move-task --source-arn ARN-OF-THE-DEAD-LETTER-QUEUE`.
+/// Options of `cargo xtask dlq`.
 #[derive(Args)]
 pub(crate) struct Dlq {
     #[command(subcommand)]

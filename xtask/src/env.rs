@@ -45,7 +45,8 @@ pub(crate) fn write(path: &Path, comment: &str, vars: &Vars) -> Result<()> {
     let mut file = open().with_context(|| format!("cannot write {}", path.display()))?;
     writeln!(file, "# {comment}")?;
     for (name, value) in vars {
-        writeln!(file, "{name}={value}")?;
+        let quote = if value.contains([' ', '<', '>', '&', '#']) { "'" } else { "" };
+        writeln!(file, "{name}={quote}{value}{quote}")?;
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use crate::term::{Step, note};
 use crate::tools;
 use crate::workspace::{self, dev_dir, fingerprint, root};
 use anyhow::{Context, Result, bail};
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
@@ -196,10 +196,8 @@ impl Drop for Cluster {
         if self.used.unlock().is_err() {
             return;
         }
-        match self.used.try_lock() {
-            Ok(()) => self.files.stop(),
-            Err(TryLockError::WouldBlock) => note("PostgreSQL stays: another command uses it"),
-            Err(TryLockError::Error(_)) => (),
+        if self.used.try_lock().is_ok() {
+            self.files.stop();
         }
     }
 }
@@ -356,7 +354,6 @@ pub(crate) async fn development_url(given: Option<String>) -> Result<(String, Op
         return Ok((url, None));
     }
     let cluster = Cluster::start().await?;
-    cluster.migrated("gogotime", false).await?;
     Ok((cluster.owner_url("gogotime"), Some(cluster)))
 }
 

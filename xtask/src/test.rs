@@ -81,7 +81,7 @@ impl Test {
             }
             "web" => web().await,
             "template" => template(&services.python).await,
-            "functions" => run(&mut cargo(&["build", "--workspace", "--bins"])).await,
+            "functions" => run(&mut cargo(&["build", "--workspace", "--bins", "--exclude", "xtask"])).await,
             _ => self.tests(services).await,
         }
     }

@@ -16,16 +16,15 @@ use live::{
 use std::{sync::Arc, time::Duration};
 use telemetry::Metric;
 
-const MINUTE: u64 = 60;
 /// The earliest age at which a client is asked to reconnect. With the jitter and the 5 minutes until the
 /// next heartbeat this stays below the 2 hours.
-const RECONNECT_AGE: Duration = Duration::from_secs(105 * MINUTE);
+const RECONNECT_AGE: Duration = Duration::from_mins(105);
 /// Clients that connected together do not come back together.
-const RECONNECT_JITTER_SECONDS: u64 = 10 * MINUTE;
+const RECONNECT_JITTER_SECONDS: u64 = 600;
 /// The gateway has closed a socket of this age; it forgot to say so.
-const DEAD_AGE: Duration = Duration::from_secs(125 * MINUTE);
+const DEAD_AGE: Duration = Duration::from_mins(125);
 /// A socket that has not authenticated by now never will (`queue-live` closes it after 15 s).
-const ANONYMOUS_AGE: Duration = Duration::from_secs(MINUTE);
+const ANONYMOUS_AGE: Duration = Duration::from_mins(1);
 
 /// One heartbeat.
 pub async fn run(app: App) -> Result<(), Failure> {
@@ -122,7 +121,7 @@ mod tests {
     use super::*;
 
     fn connection(id: &str, minutes: u64, authenticated: bool, alive: bool) -> Connection {
-        Connection { id: id.into(), age: Duration::from_secs(minutes * MINUTE), authenticated, alive }
+        Connection { id: id.into(), age: Duration::from_mins(minutes), authenticated, alive }
     }
 
     #[test]

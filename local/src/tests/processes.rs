@@ -115,7 +115,7 @@ async fn a_kill_in_the_middle_fails_what_was_under_way_and_leaves_no_process() {
         let runtime = runtime.clone();
         async move { call(&runtime, "echo", json!({ "do": "sleep", "ms": 60_000 })).await }
     });
-    assert_eq!(printed.recv().await.unwrap(), "sleeping");
+    assert_eq!(timeout(LONG, printed.recv()).await.unwrap().unwrap(), "sleeping");
     let processes = runtime.processes("echo");
     assert_eq!(runtime.kill("echo").await, 1);
     assert!(!is_alive(processes[0]));

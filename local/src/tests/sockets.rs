@@ -5,8 +5,8 @@ use crate::{Local, SocketLimits};
 use futures_util::{SinkExt as _, StreamExt as _};
 use reqwest::Client;
 use serde_json::{Value, json};
-use std::time::Duration;
-use tokio::{net::TcpStream, time::timeout};
+use std::{sync::Arc, time::Duration};
+use tokio::{net::TcpStream, sync::Notify, time::timeout};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
     tungstenite::{
@@ -106,16 +106,19 @@ async fn connect_decides_over_the_handshake() {
 
 #[tokio::test]
 async fn messages_are_handled_and_answered_in_order_while_posts_get_through() {
-    let functions = Functions::start_async(|_, event| async move {
-        let body = event["body"].as_str().unwrap_or_default().to_owned();
-        if body == "0" {
-            // The first is the slowest: answers that did not wait for it would overtake it.
-            tokio::time::sleep(Duration::from_millis(200)).await;
+    let slow = Arc::new(Notify::new());
+    let finish = slow.clone();
+    let functions = Functions::start_async(move |_, event| {
+        let slow = slow.clone();
+        async move {
+            match event["body"].as_str() {
+                // Answers that did not wait for the first would overtake it.
+                Some("0") => slow.notified().await,
+                Some("quiet") => return Ok(Value::Null),
+                _ => {}
+            }
+            echo("", &event)
         }
-        if body == "quiet" {
-            return Ok(Value::Null);
-        }
-        echo("", &event)
     })
     .await;
     let local = local(&functions, SocketLimits::default(), &[]).await;
@@ -129,6 +132,8 @@ async fn messages_are_handled_and_answered_in_order_while_posts_get_through() {
     let post = Client::new().post(connection_url(&local, &connection_id(&functions))).body("posted");
     assert_eq!(post.send().await.unwrap().status(), 200);
     assert_eq!(text(&mut socket).await, "posted", "an answer that takes its time holds nothing else up");
+    assert_eq!(functions.calls().len(), 2, "and no message passes it");
+    finish.notify_one();
     for n in 0..5 {
         assert_eq!(text(&mut socket).await, format!("re: {n}"));
     }
@@ -210,11 +215,11 @@ async fn idle_and_old_connections_are_told_to_go_away() {
 #[tokio::test]
 async fn traffic_keeps_a_connection_from_being_idle() {
     let functions = Functions::start(echo).await;
-    let limits = SocketLimits { idle: Duration::from_millis(600), ..SocketLimits::default() };
+    let limits = SocketLimits { idle: Duration::from_secs(2), ..SocketLimits::default() };
     let local = local(&functions, limits, &[]).await;
     let mut socket = open(&local).await;
     for _ in 0..5 {
-        tokio::time::sleep(Duration::from_millis(200)).await; // this is about time
+        tokio::time::sleep(Duration::from_millis(500)).await; // this is about time
         socket.send("still here".into()).await.unwrap();
         assert_eq!(text(&mut socket).await, "re: still here");
     }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 /// How long a publication can be recovered.
-pub const RETENTION: Duration = Duration::from_secs(24 * 3600);
+pub const RETENTION: Duration = Duration::from_hours(24);
 
 /// Whether connection `c` may still get anything: the user may log in, the session lasts, and the token has
 /// not run out for more than a minute (clients ask for the next one only when the old one ends).

@@ -297,12 +297,8 @@ mod tests {
     async fn connections_that_take_nothing_are_closed_at_last() {
         let (endpoint, _) = gateway();
         let poster = poster(&endpoint);
-        let report = poster.send_all(&[
-            frame("a", "1", false),
-            frame("stuck", "2", false),
-            frame("broken", "3", false),
-        ]);
-        let report = poster.hang_up(report.await).await;
+        let frames = [frame("a", "1", false), frame("stuck", "2", false), frame("broken", "3", false)];
+        let report = poster.hang_up(poster.send_all(&frames).await).await;
         assert_eq!((report.posted, &report.gone[..]), (1, &["stuck".to_owned()][..]));
         assert_eq!(report.failed.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>(), ["broken"]);
         assert!(report.taken().is_err());

@@ -56,25 +56,29 @@ fn is_retryable(error: &SendEmailError) -> bool {
 
 fn describe(error: &SendEmailError) -> String {
     match (error.code(), error.message()) {
-        (Some(code), Some(message)) => format!("SES: {code}: {message}"),
-        (Some(code), None) => format!("SES: {code}"),
+        (Some(code), message) => format!("SES: {code}: {}", message.unwrap_or_default()),
+        (None, Some(message)) => format!("SES: {message}"),
         // Not an answer of SES: no connection, no credentials, and the reason is further down the chain.
-        _ => format!("SES: {}", DisplayErrorContext(error)),
+        (None, None) => format!("SES: {}", DisplayErrorContext(error)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aws_sdk_sesv2::types::error::{BadRequestException, MessageRejected};
+    use aws_sdk_sesv2::{
+        error::ErrorMetadata,
+        types::error::{BadRequestException, MessageRejected},
+    };
 
     #[test]
     fn an_impossible_address_is_final_and_an_unverified_sender_is_not() {
         let impossible = BadRequestException::builder().message("Illegal address").build();
         assert!(!is_retryable(&SendEmailError::BadRequestException(impossible)));
-        let unverified = MessageRejected::builder().message("Email address is not verified.").build();
+        let meta = ErrorMetadata::builder().code("MessageRejected").message("Address not verified.").build();
+        let unverified = MessageRejected::builder().meta(meta).build();
         let unverified = SendEmailError::MessageRejected(unverified);
         assert!(is_retryable(&unverified));
-        assert!(describe(&unverified).ends_with("Email address is not verified."));
+        assert_eq!(describe(&unverified), "SES: MessageRejected: Address not verified.");
     }
 }

@@ -167,7 +167,7 @@ async fn create_queue(endpoint: &str, queue: QueueName) -> String {
             .header("content-type", "application/x-amz-json-1.0")
             .header(
                 "authorization",
-                "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/sqs/aws4_request, SignedHeaders=host, Signature=0",
+                "AWS4-HMAC-SHA256 Credential=local/20260101/eu-central-1/sqs/aws4_request, SignedHeaders=host, Signature=0",
             )
             .body(body.to_string())
             .send()
@@ -179,7 +179,7 @@ async fn create_queue(endpoint: &str, queue: QueueName) -> String {
     };
     call(json!({ "QueueName": format!("{name}-dead") })).await;
     let redrive = json!({
-        "deadLetterTargetArn": format!("arn:aws:sqs:us-east-1:000000000000:{name}-dead"),
+        "deadLetterTargetArn": format!("arn:aws:sqs:eu-central-1:000000000000:{name}-dead"),
         "maxReceiveCount": 5,
     });
     call(json!({

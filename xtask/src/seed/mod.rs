@@ -66,7 +66,10 @@ impl Seed {
 
     /// Carries it out.
     pub(crate) async fn run(self) -> Result<()> {
-        let (url, _cluster) = postgres::development_url(self.database_url.clone()).await?;
+        let (url, cluster) = postgres::development_url(self.database_url.clone()).await?;
+        if let Some(cluster) = &cluster {
+            cluster.migrated("gogotime", false).await?;
+        }
         self.load(&url).await
     }
 

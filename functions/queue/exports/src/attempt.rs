@@ -173,6 +173,7 @@ impl Attempt<'_> {
             error: None,
         }));
         self.app.commit(tx).await?;
+        telemetry::add(telemetry::Metric::ExportRows, &[], u64::try_from(file.rows).unwrap_or_default());
         tracing::info!(export_id = %self.export.id, rows = file.rows, bytes = file.bytes, "export ready");
         Ok(())
     }

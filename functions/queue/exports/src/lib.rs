@@ -9,6 +9,7 @@ use app::{App, Delivery, Failure};
 use attempt::{Attempt, Stop};
 use db::exports::{self, Claim};
 use domain::{Event, ExportDone};
+use telemetry::Metric;
 use uuid::Uuid;
 
 /// Writes the export of one message. A job that is finished, or gone, is nothing to do.
@@ -30,7 +31,10 @@ pub async fn handle(app: App, delivery: Delivery) -> Result<(), Failure> {
 
     let attempt = Attempt { app: &app, company, export: &export, lease, deadline: delivery.deadline };
     let stop = match attempt.run().await {
-        Ok(()) => return Ok(()),
+        Ok(()) => {
+            telemetry::add(Metric::Exports, &["ready"], 1);
+            return Ok(());
+        }
         Err(stop) => stop,
     };
     let mut tx = app.db().tenant(company).await?;
@@ -38,12 +42,14 @@ pub async fn handle(app: App, delivery: Delivery) -> Result<(), Failure> {
         // Whoever holds the lease now reports; this message looks again later.
         Stop::Overtaken => {}
         _ if !delivery.last_attempt => {
+            telemetry::add(Metric::Exports, &["retry"], 1);
             exports::release(&tx, export_id, lease).await?;
             app.commit(tx).await?;
         }
         // Nobody tries again, so the user hears of it. The message is done with: as a dead letter it could not help.
         _ => {
             tracing::error!(export_id = %export_id, %stop, "export failed for good");
+            telemetry::add(Metric::Exports, &["failed"], 1);
             let error = stop.for_user();
             if exports::fail(&tx, export_id, lease, error, app.now()).await? {
                 let done = ExportDone {

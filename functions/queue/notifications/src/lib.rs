@@ -10,6 +10,7 @@ use domain::CompanyId;
 use mail::{Letter, Mailer, Recipient};
 use notice::Notice;
 use std::time::{Duration, Instant};
+use telemetry::Metric;
 use templates::Content;
 use uuid::Uuid;
 
@@ -65,14 +66,17 @@ async fn send(
     let outcome = match mailer.send(&letter(claimed, content)).await {
         Ok(provider_id) => {
             tracing::info!(mail_id = %id, provider_id = provider_id.0, "mail sent");
+            telemetry::add(Metric::Mails, &["sent"], 1);
             Outcome::Sent(provider_id.0)
         }
         Err(error) if error.retryable => {
             tracing::warn!(mail_id = %id, %error, "mail not sent yet");
+            telemetry::add(Metric::Mails, &["failed"], 1);
             Outcome::Later(error.message)
         }
         Err(error) => {
             tracing::error!(mail_id = %id, %error, "mail refused for good");
+            telemetry::add(Metric::Mails, &["rejected"], 1);
             Outcome::Failed(error.message)
         }
     };
