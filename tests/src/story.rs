@@ -25,7 +25,7 @@ fn rows(world: &World, minutes: &[i32]) -> Value {
 
 /// What a manager's dashboard learns, by socket or by polling.
 enum Watch {
-    Socket(Script),
+    Socket(Box<Script>),
     Polling { http: Http, scope: String, epoch: Value, offset: Value },
 }
 
@@ -42,7 +42,7 @@ impl Watch {
                 ],
             );
             script.event("subscribed").await;
-            return Self::Socket(script);
+            return Self::Socket(Box::new(script));
         }
         let http = world.log_in("manager").await;
         let scope = format!("team:{}", world.company.team);

@@ -146,13 +146,15 @@ pub(crate) fn stop_left_over(pid: i32, program: &str) {
     }
 }
 
-/// Asks the whole tree to end, waits, and kills what stayed.
+/// Asks the leader to end, then what it left running, and kills what stays even so.
 fn stop_tree(leader: Pid, mut ended: impl FnMut() -> bool) {
     let mut tree = descendants(leader);
+    // Only the leader at first: it may want to end its children in an order of its own.
     // A failing signal means that it has ended, which is what we want.
-    let _ = kill_process_group(leader, Signal::TERM);
+    let _ = kill_process(leader, Signal::TERM);
     wait_until(GRACE, &mut ended);
     tree.extend(descendants(leader));
+    let _ = kill_process_group(leader, Signal::TERM);
     let left = |tree: &[Process]| {
         let now = processes();
         tree.iter().filter(|p| now.iter().any(|n| n.same_as(p))).map(|p| p.pid).collect::<Vec<_>>()

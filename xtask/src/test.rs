@@ -154,7 +154,7 @@ async fn web() -> Result<()> {
     Ok(())
 }
 
-/// SAM to CloudFormation, and the linter on both. Nothing here asks the network.
+/// SAM to `CloudFormation`, and the linter on both. Nothing here asks the network.
 async fn template(python: &Python) -> Result<()> {
     let translated = target().join("template.cfn.json");
     let mut translate = python.python(&["xtask/translate.py", "template.yaml"]);

@@ -1,6 +1,6 @@
 //! Scheduled functions (EventBridge): each looks at what is due, whichever tick this is.
 
-pub mod migrate;
 pub mod heartbeat;
+pub mod migrate;
 pub mod nightly;
 pub mod relay;

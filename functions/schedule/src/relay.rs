@@ -39,7 +39,7 @@ async fn sweep(app: &App, queue: QueueName) -> Result<bool, Failure> {
     tracing::info!(%queue, taken = rows.len(), sent = done.len(), "swept");
     telemetry::add(Metric::OutboxPublished, &[queue.as_str(), "relay"], done.len() as u64);
     // What SQS refused keeps its lease and comes again later; trying at once would spin.
-    Ok(done.len() == rows.len() && rows.len() as i64 == BATCH)
+    Ok(done.len() == rows.len() && i64::try_from(rows.len()) == Ok(BATCH))
 }
 
 async fn measure(app: &App) -> Result<(), Failure> {

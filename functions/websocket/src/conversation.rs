@@ -1,13 +1,13 @@
 //! One frame of a client and its answer: commands in order, one transaction, one frame of replies.
 
 use crate::recovery;
+use app::BadToken;
 use app::{App, SocketEvent, SocketReply};
 use chrono::{DateTime, Utc};
 use db::{
     System,
     live::{Authentication, Head, Identity, Publication, Subscription},
 };
-use jsonwebtoken::errors::ErrorKind;
 use live::{
     Channel,
     protocol::{
@@ -131,11 +131,11 @@ impl Conversation<'_> {
                 session: claims.session,
                 expires_at: claims.expires_at,
             }),
-            Err(error) if matches!(error.kind(), ErrorKind::ExpiredSignature) => {
+            Err(BadToken::Expired) => {
                 self.refuse(id, Error::TOKEN_EXPIRED);
                 None
             }
-            Err(_) => {
+            Err(BadToken::Invalid) => {
                 self.disconnect(Disconnect::INVALID_TOKEN);
                 None
             }

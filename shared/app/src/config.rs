@@ -215,8 +215,9 @@ fn database(get: Lookup<'_>) -> Result<Option<Database>, ConfigError> {
         (Some(url), _) => url,
         (None, None) => return Ok(None),
         (None, Some(host)) => {
-            let mut url = url::Url::parse("postgres://host").map_err(|e| wrong("DATABASE_HOST", e.to_string()))?;
-            let bad = |variable| move |_| wrong(variable, "not usable in a URL");
+            let mut url =
+                url::Url::parse("postgres://host").map_err(|e| wrong("DATABASE_HOST", e.to_string()))?;
+            let bad = |variable| move |()| wrong(variable, "not usable in a URL");
             url.set_host(Some(&host)).map_err(|_| wrong("DATABASE_HOST", "not a host name"))?;
             if let Some(port) = get("DATABASE_PORT") {
                 let port = port.parse().map_err(|_| wrong("DATABASE_PORT", "a port number is wanted"))?;
@@ -248,10 +249,14 @@ fn jwt_key(configured: Option<String>, stage: Stage) -> Result<Vec<u8>, ConfigEr
     const VARIABLE: &str = "JWT_KEY";
     let key = match (configured, stage) {
         (Some(key), _) => key.into_bytes(),
-        (None, Stage::Deployed) => return Err(wrong(VARIABLE, "not set; a deployed stage makes no key of its own")),
+        (None, Stage::Deployed) => {
+            return Err(wrong(VARIABLE, "not set; a deployed stage makes no key of its own"));
+        }
         (None, Stage::Local) => {
             let path = std::path::Path::new("target/dev/jwt.key");
-            shared_key(path).map_err(|e| wrong(VARIABLE, format!("not set, and {} cannot be made: {e}", path.display())))?
+            shared_key(path).map_err(|e| {
+                wrong(VARIABLE, format!("not set, and {} cannot be made: {e}", path.display()))
+            })?
         }
     };
     if key.len() < 32 {
@@ -315,7 +320,8 @@ mod tests {
         assert!(read(&named).unwrap_err().to_string().starts_with("EXPORTS_URL"));
         let all = [&named[..], &[("EXPORTS_URL", "file:///files")]].concat();
         assert!(read(&all).unwrap().live_endpoint.is_none());
-        let keyless = Config::read(&|name| all.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()));
+        let keyless =
+            Config::read(&|name| all.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()));
         assert!(keyless.unwrap_err().to_string().starts_with("JWT_KEY"));
     }
 

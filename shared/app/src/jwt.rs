@@ -51,8 +51,25 @@ pub struct LiveClaims {
 /// The audience that keeps a socket's token from being used as an access token, and the reverse.
 const LIVE: &str = "live";
 
-/// Why a token is refused, in words for the client.
-pub(crate) type BadToken = jsonwebtoken::errors::Error;
+/// Why a token is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadToken {
+    /// It was good once: a new one helps.
+    #[error("jwt expired")]
+    Expired,
+    /// Not ours, not for this, or not a token.
+    #[error("invalid token")]
+    Invalid,
+}
+
+impl From<jsonwebtoken::errors::Error> for BadToken {
+    fn from(error: jsonwebtoken::errors::Error) -> Self {
+        match error.kind() {
+            jsonwebtoken::errors::ErrorKind::ExpiredSignature => Self::Expired,
+            _ => Self::Invalid,
+        }
+    }
+}
 
 impl Jwt {
     pub(crate) fn new(key: &[u8]) -> Self {
@@ -77,7 +94,7 @@ impl Jwt {
             iat: now.timestamp(),
             exp: (now + lifetime).timestamp(),
         };
-        encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
+        Ok(encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)?)
     }
 
     pub(crate) fn verify(&self, token: &str) -> Result<Claims, BadToken> {
@@ -95,7 +112,7 @@ impl Jwt {
             aud: LIVE.into(),
             exp: now.timestamp() + ttl_secs,
         };
-        encode(&Header::new(Algorithm::HS256), &payload, &self.encoding)
+        Ok(encode(&Header::new(Algorithm::HS256), &payload, &self.encoding)?)
     }
 
     /// Whom a connect token names, if it is one of ours and still good.
@@ -119,6 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "tokens expire by the real clock")]
     fn tokens_are_for_one_purpose_one_key_and_some_time() {
         let jwt = Jwt::new(b"0123456789abcdef0123456789abcdef");
         let now = Utc::now();

@@ -19,7 +19,7 @@ mod socket;
 pub use caller::{Caller, ClientInfo};
 pub use config::{Config, Stage};
 pub use http::{Auth, Json, Path, Query, Route, router, serve_http, serve_http_after};
-pub use jwt::{Jwt, LiveClaims};
+pub use jwt::{BadToken, Jwt, LiveClaims};
 pub use problem::Problem;
 pub use queues::{Delivery, handle_batch, serve_queue};
 pub use runtime::{Error, Failure, Result, trace};

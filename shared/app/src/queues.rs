@@ -115,11 +115,7 @@ async fn handle_record(
     deadline: Instant,
 ) -> bool {
     let receipt = record.receipt_handle.clone().unwrap_or_default();
-    let attempt = record
-        .attributes
-        .get("ApproximateReceiveCount")
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(1);
+    let attempt = record.attributes.get("ApproximateReceiveCount").and_then(|n| n.parse().ok()).unwrap_or(1);
     if Instant::now() >= deadline {
         // Not begun, so not failed: somebody with more time may have it at once.
         retry(app, queue, &receipt, Duration::ZERO).await;

@@ -69,7 +69,6 @@ impl App {
     }
 
     /// Now. Handlers take the time from here, rules take it as an argument.
-    #[expect(clippy::unused_self, reason = "the one clock of a function; a test's App may have another")]
     #[expect(clippy::disallowed_methods, reason = "the one place that asks")]
     pub fn now(&self) -> DateTime<Utc> {
         Utc::now()
@@ -102,9 +101,9 @@ impl App {
 
     /// The queues.
     pub fn queues(&self) -> &Queues {
-        self.0.queues.get_or_init(|| {
-            Queues::new(self.0.config.queues.clone(), self.aws().clone(), self.0.db.clone())
-        })
+        self.0
+            .queues
+            .get_or_init(|| Queues::new(self.0.config.queues.clone(), self.aws().clone(), self.0.db.clone()))
     }
 
     /// The cache. With only a name configured the first call asks AWS for the endpoint, so a function that

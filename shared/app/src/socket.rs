@@ -80,9 +80,11 @@ async fn one(
         body: request.body.unwrap_or_default(),
     };
     let request_id = context.request_id.unwrap_or_default();
-    let span = tracing::info_span!("socket", request_id, connection_id = event.connection_id, kind = ?event.kind);
+    let span =
+        tracing::info_span!("socket", request_id, connection_id = event.connection_id, kind = ?event.kind);
     let trace = Trace { trace_id: request_id.clone(), request_id };
-    let outcome = runtime::traced(trace, async { handler(app.clone(), event).await }).instrument(span.clone()).await;
+    let outcome =
+        runtime::traced(trace, async { handler(app.clone(), event).await }).instrument(span.clone()).await;
     let reply = outcome.unwrap_or_else(|failure| {
         span.in_scope(|| tracing::error!(error = %failure, "failed"));
         SocketReply { status: 500, body: None }

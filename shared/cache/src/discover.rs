@@ -2,7 +2,9 @@
 //! within a request.
 
 use aws_config::SdkConfig;
-use aws_sdk_elasticache::{Client, error::DisplayErrorContext};
+use aws_sdk_elasticache::{
+    Client, error::DisplayErrorContext, operation::describe_serverless_caches::DescribeServerlessCachesError,
+};
 
 /// No endpoint for this name.
 #[derive(Debug, thiserror::Error)]
@@ -19,12 +21,15 @@ pub async fn discover(aws: &SdkConfig, name: &str) -> Result<String, DiscoverErr
     match client.describe_serverless_caches().serverless_cache_name(name).send().await {
         Ok(reply) => {
             let endpoint = reply.serverless_caches().first().and_then(|cache| cache.endpoint());
-            if let Some((host, port)) = endpoint.and_then(|e| Some((e.address()?, e.port().unwrap_or(6379)))) {
+            if let Some((host, port)) = endpoint.and_then(|e| Some((e.address()?, e.port().unwrap_or(6379))))
+            {
                 return Ok(format!("rediss://{host}:{port}"));
             }
         }
         Err(error) => {
-            let unknown = error.as_service_error().is_some_and(|e| e.is_serverless_cache_not_found_fault());
+            let unknown = error
+                .as_service_error()
+                .is_some_and(DescribeServerlessCachesError::is_serverless_cache_not_found_fault);
             if !unknown {
                 return Err(failed(DisplayErrorContext(error).to_string()));
             }

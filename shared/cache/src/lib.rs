@@ -42,7 +42,9 @@ impl Cache {
     pub fn memory() -> Self {
         let memory = Memory::builder()
             .max_capacity(MEMORY_BYTES)
-            .weigher(|key: &String, value: &Arc<[u8]>| u32::try_from(key.len() + value.len()).unwrap_or(u32::MAX))
+            .weigher(|key: &String, value: &Arc<[u8]>| {
+                u32::try_from(key.len() + value.len()).unwrap_or(u32::MAX)
+            })
             .time_to_live(MEMORY_TTL)
             .build();
         Self { memory, shared: None }

@@ -48,7 +48,8 @@ impl Redis {
     }
 
     pub(crate) async fn set(&self, key: &str, value: &[u8], ttl: Duration) {
-        let _: Option<()> = self.run(redis::cmd("SET").arg(key).arg(value).arg("EX").arg(ttl.as_secs())).await;
+        let _: Option<()> =
+            self.run(redis::cmd("SET").arg(key).arg(value).arg("EX").arg(ttl.as_secs())).await;
     }
 
     /// Runs a command, or none while the breaker is open or when it fails.

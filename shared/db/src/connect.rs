@@ -68,7 +68,10 @@ pub(crate) struct Connector {
 
 impl Connector {
     /// One connection and the task that drives it.
-    pub(crate) async fn open(&self, pg: &PgConfig) -> Result<(Client, JoinHandle<()>), tokio_postgres::Error> {
+    pub(crate) async fn open(
+        &self,
+        pg: &PgConfig,
+    ) -> Result<(Client, JoinHandle<()>), tokio_postgres::Error> {
         let mut pg = pg.clone();
         if let Some(iam) = &self.iam {
             pg.password(iam_token(iam, &pg).await.unwrap_or_default());
@@ -88,7 +91,9 @@ impl Connector {
                 use rustls::pki_types::{CertificateDer, pem::PemObject};
                 match CertificateDer::pem_file_iter(path) {
                     Ok(found) => drop(roots.add_parsable_certificates(found.flatten())),
-                    Err(error) => tracing::error!(path = %path.display(), %error, "DATABASE_CA_FILE cannot be read"),
+                    Err(error) => {
+                        tracing::error!(path = %path.display(), %error, "DATABASE_CA_FILE cannot be read");
+                    }
                 }
             }
             None => drop(roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs)),
@@ -104,7 +109,9 @@ impl Connector {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the driver of a connection lives as long as the connection")]
-fn drive(connection: impl Future<Output = Result<(), tokio_postgres::Error>> + Send + 'static) -> JoinHandle<()> {
+fn drive(
+    connection: impl Future<Output = Result<(), tokio_postgres::Error>> + Send + 'static,
+) -> JoinHandle<()> {
     tokio::spawn(async move {
         if let Err(error) = connection.await {
             tracing::debug!(%error, "database connection ended");
@@ -116,7 +123,8 @@ impl Connect for Connector {
     fn connect(
         &self,
         pg: &PgConfig,
-    ) -> Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), tokio_postgres::Error>> + Send + '_>> {
+    ) -> Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), tokio_postgres::Error>> + Send + '_>>
+    {
         let pg = pg.clone();
         Box::pin(async move { self.open(&pg).await })
     }

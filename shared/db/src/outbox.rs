@@ -18,7 +18,8 @@ const PUBLISH_LEASE_SECONDS: i32 = 30;
 /// After so many deliveries a message of the Postgres queue is dead (SQS: `maxReceiveCount`).
 pub const MAX_DELIVERIES: i32 = 5;
 
-pub(crate) const INSERT: &str = "insert into outbox (id, company_id, queue, topic, message, claimed_until, available_at)
+pub(crate) const INSERT: &str =
+    "insert into outbox (id, company_id, queue, topic, message, claimed_until, available_at)
     select o.id, o.company_id, o.queue, o.topic, o.message,
            case when o.remote then clock_timestamp() + make_interval(secs => o.delay + $7) end,
            clock_timestamp() + make_interval(secs => o.delay)

@@ -107,7 +107,8 @@ impl GroupBy {
 }
 
 /// `domain.md` §7.5.
-const EFFECTIVE_BILLABLE: &str = "coalesce(nullif(r.billable, 'auto'), nullif(c.billable_default, 'auto'), c.type)";
+const EFFECTIVE_BILLABLE: &str =
+    "coalesce(nullif(r.billable, 'auto'), nullif(c.billable_default, 'auto'), c.type)";
 
 /// Sums of entries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

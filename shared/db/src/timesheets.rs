@@ -112,7 +112,11 @@ fn grid_row(row: &crate::Row) -> Result<Row> {
 }
 
 /// A week to be shown. Without a sheet there is nothing yet but the settings.
-pub async fn view(tx: &Tx, owner: UserId, week: Week) -> Result<(Settings, Option<(Sheet, Option<Rejection>)>)> {
+pub async fn view(
+    tx: &Tx,
+    owner: UserId,
+    week: Week,
+) -> Result<(Settings, Option<(Sheet, Option<Rejection>)>)> {
     let row = tx
         .query_one(
             "select s.default_country_code, s.office_country_codes, s.default_location, s.max_weekly_minutes,
@@ -169,6 +173,9 @@ pub struct Locked {
     pub codes: HashMap<CodeId, Code>,
 }
 
+/// An action code as [`lock`] reads it: id, usable, billable editable, effective billable, required location.
+type CodeColumns = (Uuid, bool, bool, Billable, Option<Location>);
+
 /// Locks a week against other writers.
 pub async fn lock(tx: &Tenant, owner: UserId, week: Week, codes: &[CodeId]) -> Result<Locked> {
     let codes: Vec<Uuid> = codes.iter().map(|code| code.0).collect();
@@ -190,10 +197,11 @@ pub async fn lock(tx: &Tenant, owner: UserId, week: Week, codes: &[CodeId]) -> R
             &[&owner.0, &week.start(), &codes],
         )
         .await?;
-    let Json(codes): Json<Vec<(Uuid, bool, bool, Billable, Option<Location>)>> = row.get("codes");
-    let codes = codes.into_iter().map(|(id, usable, billable_editable, effective_billable, required_location)| {
-        (CodeId(id), Code { usable, billable_editable, effective_billable, required_location })
-    });
+    let Json(codes): Json<Vec<CodeColumns>> = row.get("codes");
+    let codes =
+        codes.into_iter().map(|(id, usable, billable_editable, effective_billable, required_location)| {
+            (CodeId(id), Code { usable, billable_editable, effective_billable, required_location })
+        });
     Ok(Locked { settings: settings(&row)?, sheet: sheet(&row)?, codes: codes.collect() })
 }
 

@@ -149,6 +149,10 @@ impl Tx {
     }
 
     /// Writes the outbox and whatever `last` is, and commits, in one round trip.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "when the transaction recorded it: now, whatever a handler says"
+    )]
     async fn finish(
         &mut self,
         trace: &Trace,
@@ -192,14 +196,17 @@ impl Tx {
             let Some((sql, params)) = &last else { return Ok(()) };
             let statement = client.prepare_cached(sql).await?;
             self.statements.fetch_add(1, Ordering::Relaxed);
-            let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|p| &**p as &(dyn ToSql + Sync)).collect();
+            let params: Vec<&(dyn ToSql + Sync)> =
+                params.iter().map(|p| &**p as &(dyn ToSql + Sync)).collect();
             client.execute(&statement, &params).await.map(drop)
         };
         // Statements not prepared on this connection yet cost a round trip, and then COMMIT must not overtake them.
         try_join(write, bump).await?;
         client.batch_execute("commit").await?;
         self.finished = true;
-        Ok(Committed { remote: messages.into_iter().filter(|(queue, _)| self.remote.contains(queue)).collect() })
+        Ok(Committed {
+            remote: messages.into_iter().filter(|(queue, _)| self.remote.contains(queue)).collect(),
+        })
     }
 }
 

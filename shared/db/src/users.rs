@@ -122,7 +122,12 @@ pub struct NewSession<'a> {
 }
 
 /// Begins a session and stamps the log-in.
-pub async fn begin_session(tx: &Tenant, user: UserId, session: &NewSession<'_>, now: DateTime<Utc>) -> Result<()> {
+pub async fn begin_session(
+    tx: &Tenant,
+    user: UserId,
+    session: &NewSession<'_>,
+    now: DateTime<Utc>,
+) -> Result<()> {
     tx.execute(
         "with stamp as (update users set last_login = $7 where id = $3)
          insert into active_sessions

@@ -80,7 +80,9 @@ pub enum BadMessage {
     #[error("not a message: {0}")]
     Malformed(String),
     /// From a newer or a long gone release.
-    #[error("message version {0} is not understood (this release reads {MESSAGE_VERSION} and the one before)")]
+    #[error(
+        "message version {0} is not understood (this release reads {MESSAGE_VERSION} and the one before)"
+    )]
     UnknownVersion(u64),
 }
 
@@ -91,7 +93,8 @@ impl Message {
         struct Version {
             v: u64,
         }
-        let version: Version = serde_json::from_str(body).map_err(|e| BadMessage::Malformed(e.to_string()))?;
+        let version: Version =
+            serde_json::from_str(body).map_err(|e| BadMessage::Malformed(e.to_string()))?;
         if version.v > u64::from(MESSAGE_VERSION) || version.v + 1 < u64::from(MESSAGE_VERSION) {
             return Err(BadMessage::UnknownVersion(version.v));
         }
@@ -254,6 +257,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "any time will do")]
     fn a_message_survives_the_wire_and_names_its_topic() {
         let message = Message {
             id: MessageId::new(),

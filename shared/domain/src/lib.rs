@@ -15,6 +15,7 @@ pub use ids::{
 };
 pub use permission::{Permission, seeded_roles};
 pub use timesheet::{
-    ApproverPolicy, Billable, EntryStatus, Location, RowStatus, TimesheetStatus, Transition, WorkMode, WrongState,
+    ApproverPolicy, Billable, EntryStatus, Location, RowStatus, TimesheetStatus, Transition, WorkMode,
+    WrongState,
 };
 pub use week::Week;

@@ -92,27 +92,63 @@ impl fmt::Display for Permission {
 pub fn seeded_roles() -> Vec<(&'static str, &'static str, Vec<Permission>)> {
     use Permission as P;
     let member = vec![
-        P::TimesheetViewSelf, P::TimesheetCreateSelf, P::TimesheetUpdateSelf, P::TimesheetSubmitSelf,
-        P::ActionCodeView, P::ScheduleView, P::PolicyView, P::UserViewSelf, P::UserUpdateSelf,
+        P::TimesheetViewSelf,
+        P::TimesheetCreateSelf,
+        P::TimesheetUpdateSelf,
+        P::TimesheetSubmitSelf,
+        P::ActionCodeView,
+        P::ScheduleView,
+        P::PolicyView,
+        P::UserViewSelf,
+        P::UserUpdateSelf,
     ];
     let lead = [
-        P::TimesheetViewTeam, P::TimesheetApproveTeam, P::TimesheetRejectTeam, P::TimesheetCommentTeam,
-        P::ManagerUserView, P::ManagerUserList, P::ManagerUserCreate, P::ManagerUserUpdate,
-        P::ManagerUserDelete, P::ReportViewTeam, P::LeaveApproveTeam,
+        P::TimesheetViewTeam,
+        P::TimesheetApproveTeam,
+        P::TimesheetRejectTeam,
+        P::TimesheetCommentTeam,
+        P::ManagerUserView,
+        P::ManagerUserList,
+        P::ManagerUserCreate,
+        P::ManagerUserUpdate,
+        P::ManagerUserDelete,
+        P::ReportViewTeam,
+        P::LeaveApproveTeam,
     ];
     let hr = [
-        P::TimesheetViewOrg, P::TimesheetCorrectOrg, P::TimesheetLockPeriod, P::ActionCodeManage,
-        P::ScheduleManage, P::AdminUserView, P::AdminUserList, P::AdminUserCreate, P::AdminUserUpdate,
-        P::AdminUserDelete, P::TeamManage, P::ReportViewOrg, P::TimesheetCreateForUser, P::LeaveViewOrg,
+        P::TimesheetViewOrg,
+        P::TimesheetCorrectOrg,
+        P::TimesheetLockPeriod,
+        P::ActionCodeManage,
+        P::ScheduleManage,
+        P::AdminUserView,
+        P::AdminUserList,
+        P::AdminUserCreate,
+        P::AdminUserUpdate,
+        P::AdminUserDelete,
+        P::TeamManage,
+        P::ReportViewOrg,
+        P::TimesheetCreateForUser,
+        P::LeaveViewOrg,
     ];
     let manager: Vec<_> = member.iter().chain(&lead).copied().collect();
     let hr: Vec<_> = manager.iter().chain(&hr).copied().collect();
     let payroll = vec![
-        P::TimesheetViewOrg, P::TimesheetLockPeriod, P::TimesheetExportOrg, P::ReportViewOrg, P::LeaveViewOrg,
+        P::TimesheetViewOrg,
+        P::TimesheetLockPeriod,
+        P::TimesheetExportOrg,
+        P::ReportViewOrg,
+        P::LeaveViewOrg,
     ];
     let auditor = vec![
-        P::TimesheetViewOrg, P::ActionCodeView, P::ScheduleView, P::PolicyView, P::AdminUserView,
-        P::AdminUserList, P::ReportViewOrg, P::AuditViewCompany,
+        P::TimesheetViewOrg,
+        P::ActionCodeView,
+        P::ScheduleView,
+        P::PolicyView,
+        P::AdminUserView,
+        P::AdminUserList,
+        P::ReportViewOrg,
+        P::AuditViewCompany,
     ];
     let company_admin = P::ALL.iter().copied().filter(|p| *p != P::PolicyManage).collect();
     vec![

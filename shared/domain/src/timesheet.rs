@@ -159,12 +159,11 @@ impl TimesheetStatus {
         use Transition::{Approve, Reject, Save, Submit};
         match (self, transition) {
             (Draft | Submitted, Save) => Ok(Draft),
-            (Rejected, Save) => Ok(Rejected),
             (Approved, Save) => Err(WrongState("This week is approved. Ask HR for a correction.")),
             (Draft | Rejected | Submitted, Submit) => Ok(Submitted),
             (Approved, Submit) => Err(WrongState("This week is already approved.")),
             (Submitted, Approve) => Ok(Approved),
-            (Submitted, Reject) => Ok(Rejected),
+            (Submitted, Reject) | (Rejected, Save) => Ok(Rejected),
             (Draft | Approved | Rejected, Approve | Reject) => {
                 Err(WrongState("Timesheet is not in submitted status"))
             }

@@ -204,6 +204,7 @@ fn rule(path: impl Into<String>, why: impl Into<String>) -> Refused {
 
 /// The rows after a full replace (`domain.md` §7.4): rows sent with an id are changed, without one
 /// created, and stored rows that were not sent are gone. `sheet` is the status that the sheet will have.
+#[expect(clippy::implicit_hasher, reason = "one caller, one kind of map")]
 pub fn replace(
     week: Week,
     sheet: TimesheetStatus,
@@ -257,7 +258,8 @@ fn one_row(
     if label.is_empty() || label.chars().count() > 255 {
         return Err(rule(format!("{path}.activityLabel"), "1 to 255 characters are needed"));
     }
-    let code = codes.get(&sent.code).ok_or_else(|| rule(format!("{path}.timeCodeId"), "no such action code"))?;
+    let code =
+        codes.get(&sent.code).ok_or_else(|| rule(format!("{path}.timeCodeId"), "no such action code"))?;
     // A row keeps a code that was closed since: otherwise every later save of the week would fail.
     let keeps_code = old.is_some_and(|row| row.code == sent.code);
     if !code.usable && !keeps_code {
@@ -268,7 +270,8 @@ fn one_row(
     {
         return Err(rule(format!("{path}.location"), format!("this action code is {required} only")));
     }
-    if !code.billable_editable && sent.billable != Billable::Auto && sent.billable != code.effective_billable {
+    if !code.billable_editable && sent.billable != Billable::Auto && sent.billable != code.effective_billable
+    {
         return Err(rule(
             format!("{path}.billable"),
             format!("this action code is always {}", code.effective_billable),
@@ -314,7 +317,8 @@ fn countries(path: &str, sent: &SentRow, places: &Places) -> Result<(String, Opt
             "Selected country is not a configured company office for office or hybrid work.",
         ));
     }
-    let employee = sent.employee_country.as_deref().map(|c| c.trim().to_uppercase()).filter(|c| !c.is_empty());
+    let employee =
+        sent.employee_country.as_deref().map(|c| c.trim().to_uppercase()).filter(|c| !c.is_empty());
     for (field, code) in [("countryCode", Some(&country)), ("employeeCountryCode", employee.as_ref())] {
         if code.is_some_and(|c| c.len() != 2 || !c.bytes().all(|b| b.is_ascii_uppercase())) {
             return Err(rule(format!("{path}.{field}"), "an ISO 3166 code of two letters is needed"));
@@ -446,10 +450,17 @@ mod tests {
             save(vec![row], &codes).map(|rows| (rows[0].country.clone(), rows[0].employee_country.clone()))
         };
         assert_eq!(with(Location::Office, "fr", Some("DE")), Ok(("FR".into(), None)));
-        assert!(with(Location::Office, "DE", None).unwrap_err().to_string().contains("configured company office"));
+        assert!(
+            with(Location::Office, "DE", None).unwrap_err().to_string().contains("configured company office")
+        );
         assert_eq!(with(Location::Homeworking, "DE", None), Ok(("DE".into(), None)));
         assert!(with(Location::Homeworking, "Deutschland", None).is_err());
-        assert!(with(Location::Hybrid, "FR", None).unwrap_err().to_string().starts_with("rows.0.employeeCountryCode"));
+        assert!(
+            with(Location::Hybrid, "FR", None)
+                .unwrap_err()
+                .to_string()
+                .starts_with("rows.0.employeeCountryCode")
+        );
         assert_eq!(with(Location::Hybrid, "FR", Some("de")), Ok(("FR".into(), Some("DE".into()))));
     }
 
@@ -490,8 +501,15 @@ mod tests {
         let codes = HashMap::from([(id, code())]);
         let stored = save(vec![sent(id, &[1.0]), sent(id, &[2.0])], &[(id, code())]).unwrap();
         let second = SentRow { id: Some(stored[1].id), ..sent(id, &[2.0]) };
-        let rows =
-            replace(week(), TimesheetStatus::Draft, &stored, vec![sent(id, &[3.0]), second], &places(), &codes).unwrap();
+        let rows = replace(
+            week(),
+            TimesheetStatus::Draft,
+            &stored,
+            vec![sent(id, &[3.0]), second],
+            &places(),
+            &codes,
+        )
+        .unwrap();
         assert_eq!(rows.iter().map(|r| r.sort_order).collect::<Vec<_>>(), [1, 2]);
         assert_eq!(rows[0].id, stored[1].id);
     }

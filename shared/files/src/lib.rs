@@ -143,10 +143,12 @@ impl Files {
         }
     }
 
-    /// Whether the store answers, for the health report: asks for a file that is not there.
+    /// Whether the store answers, for the health report: asks for a file that is not there. To somebody who may not
+    /// list the bucket S3 says "denied" instead of "not found"; that is an answer too.
     pub async fn check(&self) -> Result<()> {
+        use object_store::Error::{NotFound, PermissionDenied};
         match self.store.head(&self.locate("health")?).await {
-            Ok(_) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Ok(_) | Err(NotFound { .. } | PermissionDenied { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }

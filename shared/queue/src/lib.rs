@@ -77,7 +77,11 @@ impl Queues {
     }
 
     /// Sends outbox rows as they stand (the relay's work); the ids that arrived.
-    pub async fn forward(&self, queue: QueueName, rows: &[db::outbox::Claimed]) -> Result<Vec<MessageId>, Error> {
+    pub async fn forward(
+        &self,
+        queue: QueueName,
+        rows: &[db::outbox::Claimed],
+    ) -> Result<Vec<MessageId>, Error> {
         let Some(url) = self.url(queue) else { return Ok(Vec::new()) };
         let bodies = rows.iter().map(|row| sqs::Outgoing {
             id: row.id,
@@ -142,10 +146,19 @@ pub struct Received {
 impl Source {
     /// Up to `max` messages (SQS: at most 10), invisible to others for `visibility_secs`; waits up to
     /// `wait_secs` for the first.
-    pub async fn receive(&self, max: i32, visibility_secs: i32, wait_secs: i32) -> Result<Vec<Received>, Error> {
+    pub async fn receive(
+        &self,
+        max: i32,
+        visibility_secs: i32,
+        wait_secs: i32,
+    ) -> Result<Vec<Received>, Error> {
         match self {
-            Self::Sqs { sqs, url } => sqs::receive(sqs.get(), url, max.min(10), visibility_secs, wait_secs).await,
-            Self::Postgres { db, queue } => postgres::receive(db, *queue, max, visibility_secs, wait_secs).await,
+            Self::Sqs { sqs, url } => {
+                sqs::receive(sqs.get(), url, max.min(10), visibility_secs, wait_secs).await
+            }
+            Self::Postgres { db, queue } => {
+                postgres::receive(db, *queue, max, visibility_secs, wait_secs).await
+            }
         }
     }
 

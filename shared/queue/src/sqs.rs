@@ -5,9 +5,7 @@ use aws_config::SdkConfig;
 use aws_sdk_sqs::{
     Client,
     error::{DisplayErrorContext, SdkError},
-    types::{
-        DeleteMessageBatchRequestEntry, MessageSystemAttributeName, SendMessageBatchRequestEntry,
-    },
+    types::{DeleteMessageBatchRequestEntry, MessageSystemAttributeName, SendMessageBatchRequestEntry},
 };
 use domain::{Message, MessageId, QueueName};
 use std::{
@@ -23,18 +21,15 @@ const BATCH_BYTES: usize = 1_000_000;
 
 /// A client that costs nothing until it is used: building one is most of a cold start.
 #[derive(Clone)]
-pub struct LazyClient {
-    config: SdkConfig,
-    client: Arc<OnceLock<Client>>,
-}
+pub struct LazyClient(Arc<(SdkConfig, OnceLock<Client>)>);
 
 impl LazyClient {
     pub(crate) fn new(config: SdkConfig) -> Self {
-        Self { config, client: Arc::default() }
+        Self(Arc::new((config, OnceLock::new())))
     }
 
     pub(crate) fn get(&self) -> &Client {
-        self.client.get_or_init(|| Client::new(&self.config))
+        self.0.1.get_or_init(|| Client::new(&self.0.0))
     }
 }
 

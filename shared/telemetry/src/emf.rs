@@ -43,6 +43,7 @@ fn record(metric: Metric, dimensions: &[&str], value: f64) {
 }
 
 /// Writes what was gathered. Called at the end of every invocation: afterwards the sandbox may be frozen.
+#[expect(clippy::disallowed_methods, reason = "a line of the log has the time of the log")]
 pub fn flush() {
     let samples = match SAMPLES.lock() {
         Ok(mut samples) => std::mem::take(&mut *samples),
@@ -70,7 +71,8 @@ fn documents(
 ) -> Vec<Value> {
     let mut documents = Vec::new();
     while !metrics.is_empty() {
-        let names: Vec<_> = std::iter::once("function").chain(dimensions.iter().map(|(name, _)| *name)).collect();
+        let names: Vec<_> =
+            std::iter::once("function").chain(dimensions.iter().map(|(name, _)| *name)).collect();
         let about: Vec<_> = metrics
             .values()
             .map(|(metric, _)| json!({ "Name": metric.name(), "Unit": metric.unit().cloudwatch() }))
@@ -123,7 +125,8 @@ mod tests {
     fn no_document_holds_more_values_than_cloudwatch_takes() {
         let metrics = BTreeMap::from([("queue_message_duration", (Metric::QueueDuration, vec![1.0; 250]))]);
         let lines = documents(&[("queue", "live".into())], metrics, "f", 0);
-        let sizes: Vec<_> = lines.iter().map(|l| l["queue_message_duration"].as_array().unwrap().len()).collect();
+        let sizes: Vec<_> =
+            lines.iter().map(|l| l["queue_message_duration"].as_array().unwrap().len()).collect();
         assert_eq!(sizes, [100, 100, 50]);
     }
 }

@@ -31,11 +31,13 @@ pub fn init(function: &'static str, level: &str) {
     let ours = LevelFilter::from_str(level);
     let targets = match ours {
         // The crates that log bodies and headers at debug stay at warn whatever our own level is.
-        Ok(level) => ["hyper", "hyper_util", "rustls", "aws_config", "aws_smithy_runtime", "tokio_postgres", "h2"]
-            .into_iter()
-            .fold(Targets::new().with_default(level), |targets, name| {
-                targets.with_target(name, level.min(LevelFilter::WARN))
-            }),
+        Ok(level) => {
+            ["hyper", "hyper_util", "rustls", "aws_config", "aws_smithy_runtime", "tokio_postgres", "h2"]
+                .into_iter()
+                .fold(Targets::new().with_default(level), |targets, name| {
+                    targets.with_target(name, level.min(LevelFilter::WARN))
+                })
+        }
         Err(_) => Targets::from_str(level).unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO)),
     };
     let lines = fmt::layer().json().flatten_event(true).with_current_span(true).with_span_list(false);

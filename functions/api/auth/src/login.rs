@@ -22,7 +22,8 @@ pub const ROUTE: Route = Route {
 };
 
 /// What an unknown address is checked against, so that it takes as long as a known one. Matches nothing.
-const NOBODY: &str = "$argon2id$v=19$m=65536,t=3,p=4$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+const NOBODY: &str =
+    "$argon2id$v=19$m=65536,t=3,p=4$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -43,7 +44,8 @@ async fn login(
         db::users::candidates(&tx, body.email.trim()).await?
     };
     // One answer for a wrong password, an unknown address and a suspended user: it says nothing about whom.
-    let user = verified(candidates, &body.password).ok_or_else(|| Problem::unauthorized("Wrong credentials"))?;
+    let user =
+        verified(candidates, &body.password).ok_or_else(|| Problem::unauthorized("Wrong credentials"))?;
 
     let now = app.now();
     let lifetime = TimeDelta::days(if body.remember_me { 30 } else { 7 });
@@ -60,10 +62,12 @@ async fn login(
     db::users::begin_session(&tx, user.user, &new, now).await?;
     let profile = db::users::profile(&tx, user.user).await?;
     app.commit(tx).await?;
-    let token = app.jwt().sign(user.company, user.user, session, &user.role_name, now, lifetime).map_err(|error| {
-        tracing::error!(%error, "token cannot be signed");
-        Problem::internal()
-    })?;
+    let token = app.jwt().sign(user.company, user.user, session, &user.role_name, now, lifetime).map_err(
+        |error| {
+            tracing::error!(%error, "token cannot be signed");
+            Problem::internal()
+        },
+    )?;
     let profile = profile.map(without_nulls).ok_or_else(Problem::internal)?;
     Ok((cookies::set(app.config().stage, &token, &refresh), Json(json!({ "token": token, "user": profile }))))
 }
@@ -84,9 +88,9 @@ fn verified(candidates: Vec<Candidate>, password: &str) -> Option<Candidate> {
 /// Log-in leaves absent values out, unlike `/auth/current` (`domain.md` §11).
 fn without_nulls(value: Value) -> Value {
     match value {
-        Value::Object(fields) => {
-            Value::Object(fields.into_iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k, without_nulls(v))).collect())
-        }
+        Value::Object(fields) => Value::Object(
+            fields.into_iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k, without_nulls(v))).collect(),
+        ),
         other => other,
     }
 }
@@ -99,7 +103,8 @@ mod tests {
     #[test]
     fn only_the_right_password_of_somebody_who_may_log_in() {
         // argon2id of "gogotime" with the first product's parameters, made by its library.
-        let hash = argon2::PasswordHasher::hash_password(&Argon2::default(), b"gogotime").unwrap().to_string();
+        let hash =
+            argon2::PasswordHasher::hash_password(&Argon2::default(), b"gogotime").unwrap().to_string();
         let candidate = |can_login| Candidate {
             company: CompanyId::new(),
             user: UserId::new(),

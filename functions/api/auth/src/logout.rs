@@ -18,7 +18,11 @@ pub const ROUTE: Route = Route {
     handler: || post(logout),
 };
 
-async fn logout(State(app): State<App>, caller: Caller, client: ClientInfo) -> Result<impl IntoResponse, Problem> {
+async fn logout(
+    State(app): State<App>,
+    caller: Caller,
+    client: ClientInfo,
+) -> Result<impl IntoResponse, Problem> {
     if client.refresh_token.is_none() {
         return Err(Problem::new(StatusCode::NOT_FOUND, "No refresh token provided"));
     }

@@ -113,7 +113,8 @@ async fn time(
         }
         report
     };
-    let headers = [(header::ETAG, etag), (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"))];
+    let headers =
+        [(header::ETAG, etag), (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"))];
     Ok((headers, Json(report)).into_response())
 }
 

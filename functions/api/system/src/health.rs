@@ -32,7 +32,8 @@ async fn health(State(app): State<App>, Query(asked): Query<Parameters>) -> Resu
     });
     if asked.deep {
         let integrations = deep(&app).await;
-        let all_ok = integrations.as_object().is_some_and(|all| all.values().all(|i| i["ok"] != json!(false)));
+        let all_ok =
+            integrations.as_object().is_some_and(|all| all.values().all(|i| i["ok"] != json!(false)));
         if !all_ok {
             body["status"] = json!("DEGRADED");
         }

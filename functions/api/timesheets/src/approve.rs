@@ -20,7 +20,9 @@ async fn approve(
     caller: Caller,
     Path(id): Path<TimesheetId>,
 ) -> Result<Json<SheetBody>, Problem> {
-    decide(&app, &caller, id, Transition::Approve, None, Event::TimesheetApproved).await.map(|s| Json(s.into()))
+    decide(&app, &caller, id, Transition::Approve, None, Event::TimesheetApproved)
+        .await
+        .map(|s| Json(s.into()))
 }
 
 /// Approves or rejects: the same rules about who may, the same single statement.
@@ -51,7 +53,8 @@ pub(crate) async fn decide(
     }
     let status = found.sheet.status.after(decision)?;
     let (sheet, _) =
-        db::timesheets::transition(&tx, found.sheet, status, caller.user, reason.as_deref(), app.now()).await?;
+        db::timesheets::transition(&tx, found.sheet, status, caller.user, reason.as_deref(), app.now())
+            .await?;
     tx.record(event(topic, &sheet, caller.user, reason));
     tx.touch_reports();
     app.commit(tx).await?;

@@ -3,7 +3,8 @@
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use db::timesheets::{Rejection, Settings, Sheet};
 use domain::{
-    Billable, CodeId, Event, Location, RowId, RowStatus, TimesheetChange, TimesheetId, TimesheetStatus, UserId, Week,
+    Billable, CodeId, Event, Location, RowId, RowStatus, TimesheetChange, TimesheetId, TimesheetStatus,
+    UserId, Week,
     week::{Cell, Row},
 };
 use serde::Serialize;
@@ -73,7 +74,12 @@ fn timestamp(at: DateTime<Utc>) -> String {
 }
 
 impl WeekBody {
-    pub(crate) fn new(sheet: Sheet, rows: Vec<Row>, settings: Settings, rejection: Option<Rejection>) -> Self {
+    pub(crate) fn new(
+        sheet: &Sheet,
+        rows: Vec<Row>,
+        settings: Settings,
+        rejection: Option<Rejection>,
+    ) -> Self {
         let rejection = rejection.map(|r| RejectionBody {
             reason: r.reason,
             actor_id: r.actor,

@@ -32,5 +32,7 @@ async fn reject(
         return Err(Problem::unprocessable("A reason of 1 to 1000 characters is needed."));
     }
     let reason = Some(reason.to_owned());
-    decide(&app, &caller, id, Transition::Reject, reason, Event::TimesheetRejected).await.map(|s| Json(s.into()))
+    decide(&app, &caller, id, Transition::Reject, reason, Event::TimesheetRejected)
+        .await
+        .map(|s| Json(s.into()))
 }

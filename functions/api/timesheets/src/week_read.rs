@@ -37,7 +37,7 @@ async fn read(
     let (settings, found) = db::timesheets::view(&tx, owner, week).await?;
     if let Some((sheet, rejection)) = found {
         let rows = db::timesheets::rows(&tx, sheet.id).await?;
-        return Ok(Json(WeekBody::new(sheet, rows, settings, rejection)));
+        return Ok(Json(WeekBody::new(&sheet, rows, settings, rejection)));
     }
     drop(tx);
     let tx = app.db().tenant(caller.company).await?;
@@ -46,5 +46,5 @@ async fn read(
     let (sheet, rejection) = found.ok_or_else(|| Problem::not_found("Timesheet"))?;
     let rows = db::timesheets::rows(&tx, sheet.id).await?;
     app.commit(tx).await?;
-    Ok(Json(WeekBody::new(sheet, rows, settings, rejection)))
+    Ok(Json(WeekBody::new(&sheet, rows, settings, rejection)))
 }

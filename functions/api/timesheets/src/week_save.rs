@@ -5,7 +5,11 @@ use crate::{
     body::{WeekBody, event},
 };
 use app::{App, Auth, Caller, Json, Path, Problem, Query, Route};
-use axum::{extract::State, http::Method, routing::put};
+use axum::{
+    extract::State,
+    http::{Method, StatusCode},
+    routing::put,
+};
 use chrono::NaiveDate;
 use db::timesheets::{Locked, Sheet};
 use domain::{
@@ -71,7 +75,7 @@ async fn save(
     let (locked, sheet) = lock_or_create(&tx, owner, week, caller.user, &codes).await?;
     let stored = db::timesheets::rows(&tx, sheet.id).await?;
     if body.version.is_some_and(|version| version != sheet.version) {
-        let current = WeekBody::new(sheet, stored, locked.settings, None);
+        let current = WeekBody::new(&sheet, stored, locked.settings, None);
         return Err(Problem::conflict("This week was changed meanwhile. Reload it and try again.")
             .with_current(serde_json::to_value(current).unwrap_or_default()));
     }
@@ -100,7 +104,7 @@ async fn save(
         sheet
     };
     app.commit(tx).await?;
-    Ok(Json(WeekBody::new(sheet, rows, locked.settings, None)))
+    Ok(Json(WeekBody::new(&sheet, rows, locked.settings, None)))
 }
 
 /// The locked week, created if this is its first touch.
@@ -120,11 +124,13 @@ pub(crate) async fn lock_or_create(
     Ok((locked, sheet))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn refused(error: Refused) -> Problem {
-    match error {
-        Refused::UnknownRow => Problem::new(axum::http::StatusCode::NOT_FOUND, error.to_string()),
-        Refused::Rule { .. } => Problem::unprocessable(error.to_string()),
-    }
+    let status = match &error {
+        Refused::UnknownRow => StatusCode::NOT_FOUND,
+        Refused::Rule { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+    };
+    Problem::new(status, error.to_string())
 }
 
 impl From<Row> for SentRow {

@@ -40,5 +40,5 @@ async fn submit(
         submitted
     };
     app.commit(tx).await?;
-    Ok(Json(WeekBody::new(sheet, rows, locked.settings, None)))
+    Ok(Json(WeekBody::new(&sheet, rows, locked.settings, None)))
 }
