@@ -203,7 +203,7 @@ async fn a_lease_that_ran_out_gives_its_holder_no_rights() {
     assert_eq!((paused[0].id, paused[0].attempts, active[0].attempts), (active[0].id, 1, 2));
     assert_eq!(delete(&db, &paused).await, 0, "the paused relay resumes, too late");
     let tx = db.system().await.unwrap();
-    assert!(!outbox::postpone(&tx, paused[0].id, paused[0].claim, LEASE).await.unwrap());
+    assert!(!outbox::postpone(&tx, paused[0].id, paused[0].claim, LEASE, "too late").await.unwrap());
     let _ = tx.commit(&Trace::default()).await.unwrap();
     assert_eq!(delete(&db, &active).await, 1);
 }

@@ -116,6 +116,14 @@ impl Python {
         command
     }
 
+    /// One of the pinned programs.
+    pub(crate) fn program(&self, name: &str) -> Command {
+        // By way of the interpreter: a folder's scripts name an interpreter that may have moved.
+        let mut command = self.python(&[]);
+        command.arg(self.programs.join(name));
+        command
+    }
+
     /// `PATH` with the programs first, so that `cargo lambda` finds its subcommand.
     pub(crate) fn path(&self) -> String {
         let path = crate::env::get("PATH").unwrap_or_default();

@@ -159,8 +159,8 @@ async fn template(python: &Python) -> Result<()> {
     let translated = target().join("template.cfn.json");
     let mut translate = python.python(&["xtask/translate.py", "template.yaml"]);
     run(translate.arg(&translated)).await?;
-    let mut lint = python.python(&["-m", "cfnlint", "--non-zero-exit-code", "warning", "template.yaml"]);
-    run(lint.arg(&translated)).await?;
+    let mut lint = python.program("cfn-lint");
+    run(lint.args(["--non-zero-exit-code", "warning", "template.yaml"]).arg(&translated)).await?;
     println!("  template.yaml and its translation are clean");
     Ok(())
 }

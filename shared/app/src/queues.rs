@@ -118,7 +118,7 @@ async fn handle_record(
     let attempt = record.attributes.get("ApproximateReceiveCount").and_then(|n| n.parse().ok()).unwrap_or(1);
     if Instant::now() >= deadline {
         // Not begun, so not failed: somebody with more time may have it at once.
-        retry(app, queue, &receipt, Duration::ZERO).await;
+        retry(app, queue, &receipt, Duration::ZERO, "").await;
         return false;
     }
     let last_attempt = attempt >= queue::MAX_DELIVERIES;
@@ -128,7 +128,8 @@ async fn handle_record(
         Err(error) => {
             tracing::error!(%queue, message_id = record.message_id, %error, attempt, "not a message");
             telemetry::add(Metric::QueueMessages, &[queue.as_str(), "bad"], 1);
-            retry(app, queue, &receipt, queue::backoff(app.config().retry_base, attempt)).await;
+            retry(app, queue, &receipt, queue::backoff(app.config().retry_base, attempt), &error.to_string())
+                .await;
             return false;
         }
     };
@@ -169,7 +170,7 @@ async fn handle_record(
             }
             Err(error) => {
                 tracing::error!(error, ms, attempt, last_attempt, "failed");
-                retry(app, queue, &receipt, queue::backoff(app.config().retry_base, attempt)).await;
+                retry(app, queue, &receipt, queue::backoff(app.config().retry_base, attempt), &error).await;
                 false
             }
         }
@@ -178,8 +179,8 @@ async fn handle_record(
 }
 
 /// Sets the wait before the next delivery. If that fails, the queue's own visibility time-out does.
-async fn retry(app: &App, queue: QueueName, receipt: &str, delay: Duration) {
-    let postponed = app.queues().retry_later(queue, receipt, delay).await;
+async fn retry(app: &App, queue: QueueName, receipt: &str, delay: Duration, why: &str) {
+    let postponed = app.queues().retry_later(queue, receipt, delay, why).await;
     if let Err(error) = postponed {
         tracing::warn!(%error, "no back-off for this message");
     }

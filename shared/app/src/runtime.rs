@@ -52,7 +52,7 @@ pub(crate) fn start<F: Future<Output = Result>>(name: &'static str, serve: impl 
     let config = Config::from_env().inspect_err(|error| eprintln!("{name} cannot start: {error}"))?;
     telemetry::init(name, &config.log_level);
     for lost in config.fallbacks() {
-        tracing::debug!("{lost}");
+        tracing::info!("{lost}");
     }
     let app = App::new(config)?;
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(serve(app))

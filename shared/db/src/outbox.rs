@@ -153,13 +153,14 @@ pub async fn delete(tx: &System, done: &[(MessageId, Uuid)]) -> Result<u64> {
     .await
 }
 
-/// Makes a message wait for `delay` before its next delivery. True if the claim still held.
-pub async fn postpone(tx: &System, id: MessageId, claim: Uuid, delay: Duration) -> Result<bool> {
+/// Makes a message wait for `delay` before its next delivery, and notes why. True if the claim still held.
+pub async fn postpone(tx: &System, id: MessageId, claim: Uuid, delay: Duration, why: &str) -> Result<bool> {
     let changed = tx
         .execute(
-            "update outbox set claimed_until = clock_timestamp() + make_interval(secs => $3)
+            "update outbox set claimed_until = clock_timestamp() + make_interval(secs => $3),
+                               last_error = left(nullif($4, ''), 500)
              where id = $1 and claim = $2",
-            &[&id.0, &claim, &delay.as_secs_f64()],
+            &[&id.0, &claim, &delay.as_secs_f64(), &why],
         )
         .await?;
     Ok(changed == 1)
@@ -170,15 +171,6 @@ pub async fn postpone(tx: &System, id: MessageId, claim: Uuid, delay: Duration) 
 pub async fn published(tx: &Tx, ids: &[MessageId]) -> Result<u64> {
     let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
     tx.execute("delete from outbox where id = any($1) and claim is null", &[&ids]).await
-}
-
-/// Marks a message dead at once: no delivery of it can succeed.
-pub async fn bury(tx: &System, id: MessageId, claim: Uuid, error: &str) -> Result<u64> {
-    tx.execute(
-        "update outbox set dead_at = clock_timestamp(), last_error = left($3, 500) where id = $1 and claim = $2",
-        &[&id.0, &claim, &error],
-    )
-    .await
 }
 
 /// The state of one queue in the outbox.

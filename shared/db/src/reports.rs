@@ -36,7 +36,7 @@ pub async fn position(tx: &Reader, caller: UserId) -> Result<Position> {
                           left join data_version v on v.shard = s.shard order by s.shard) as shards,
                     array(select m.team_id from team_members m
                           join teams t on t.company_id = m.company_id and t.id = m.team_id and t.deleted_at is null
-                          where m.user_id = $1 and m.role = 'lead' order by m.team_id) as led_teams",
+                          where m.user_id = $1 and m.role = 'lead' and m.deleted_at is null order by m.team_id) as led_teams",
             &[&caller.0],
         )
         .await?;
@@ -86,7 +86,7 @@ impl GroupBy {
             Self::Team => (
                 "t.id::text",
                 "t.name",
-                "join team_members m on m.company_id = e.company_id and m.user_id = e.user_id
+                "join team_members m on m.company_id = e.company_id and m.user_id = e.user_id and m.deleted_at is null
                  join teams t on t.company_id = m.company_id and t.id = m.team_id and t.deleted_at is null",
             ),
             Self::ActionCode => ("c.code", "c.name", ""),
@@ -158,7 +158,7 @@ pub async fn time(
              left join timesheet_rows r on r.company_id = e.company_id and r.id = e.timesheet_row_id
              {join}
              where e.day between $1 and $2 and e.deleted_at is null
-               and ($3::uuid[] is null or e.user_id in (select user_id from team_members where team_id = any($3)))"
+               and ($3::uuid[] is null or e.user_id in (select user_id from team_members where team_id = any($3) and deleted_at is null))"
         )
     };
     let sql = format!(

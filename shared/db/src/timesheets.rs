@@ -424,7 +424,7 @@ pub async fn lock_for_decision(tx: &Tenant, id: TimesheetId, asker: UserId) -> R
                             join teams on teams.company_id = m.company_id and teams.id = m.team_id
                             join team_members l on l.company_id = m.company_id and l.team_id = m.team_id
                             where m.company_id = t.company_id and m.user_id = t.user_id and teams.deleted_at is null
-                              and l.user_id = $2 and l.role = 'lead') as leads
+                              and l.user_id = $2 and l.role = 'lead' and l.deleted_at is null and m.deleted_at is null) as leads
              from timesheets t join company_settings s on s.company_id = t.company_id
              where t.id = $1 and t.deleted_at is null for update of t",
             &[&id.0, &asker.0],
@@ -446,7 +446,8 @@ pub async fn leads(tx: &Tx, lead: UserId, member: UserId) -> Result<bool> {
             "select exists (select from team_members m
                             join teams on teams.company_id = m.company_id and teams.id = m.team_id
                             join team_members l on l.company_id = m.company_id and l.team_id = m.team_id
-                            where m.user_id = $2 and l.user_id = $1 and l.role = 'lead' and teams.deleted_at is null)
+                            where m.user_id = $2 and l.user_id = $1 and l.role = 'lead' and teams.deleted_at is null
+                              and l.deleted_at is null and m.deleted_at is null)
              as leads",
             &[&lead.0, &member.0],
         )

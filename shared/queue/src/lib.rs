@@ -92,11 +92,18 @@ impl Queues {
         sqs::send(self.sqs.get(), url, queue, bodies.collect()).await
     }
 
-    /// Makes a delivery that failed wait before the next.
-    pub async fn retry_later(&self, queue: QueueName, receipt: &str, delay: Duration) -> Result<(), Error> {
+    /// Makes a delivery that failed wait before the next. `why` stays with the message where the queue has a
+    /// place for it (the outbox); for SQS the log has it.
+    pub async fn retry_later(
+        &self,
+        queue: QueueName,
+        receipt: &str,
+        delay: Duration,
+        why: &str,
+    ) -> Result<(), Error> {
         match self.url(queue) {
             Some(url) => sqs::change_visibility(self.sqs.get(), url, receipt, delay).await,
-            None => postgres::retry_later(&self.db, receipt, delay).await,
+            None => postgres::retry_later(&self.db, receipt, delay, why).await,
         }
     }
 

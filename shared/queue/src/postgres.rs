@@ -64,10 +64,15 @@ pub(crate) async fn delete(db: &Db, done: &[Received]) -> Result<(), Error> {
     Ok(())
 }
 
-pub(crate) async fn retry_later(db: &Db, receipt_text: &str, delay: Duration) -> Result<(), Error> {
+pub(crate) async fn retry_later(
+    db: &Db,
+    receipt_text: &str,
+    delay: Duration,
+    why: &str,
+) -> Result<(), Error> {
     let (id, claim) = receipt(receipt_text)?;
     let tx = db.system().await?;
-    if !outbox::postpone(&tx, id, claim, delay).await? {
+    if !outbox::postpone(&tx, id, claim, delay, why).await? {
         tracing::warn!(message_id = %id, "the lease ran out before the delivery failed");
     }
     let _ = tx.commit(&Trace::default()).await?;

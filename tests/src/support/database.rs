@@ -27,7 +27,7 @@ async fn connect(url: &str) -> Client {
 
 impl Database {
     pub(crate) async fn create() -> Self {
-        let name = format!("test_{}", uuid::Uuid::new_v4().simple());
+        let name = format!("gogotime_test_{}", uuid::Uuid::new_v4().simple());
         let admin = connect(&url("GOGOTIME_TEST_DATABASE_URL", "postgres")).await;
         admin
             .batch_execute(&format!("create database {name} template gogotime_test strategy file_copy"))
