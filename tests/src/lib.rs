@@ -3,6 +3,7 @@
 
 #![cfg(test)]
 
+mod cache;
 mod outbox;
 mod story;
 mod support;

@@ -150,8 +150,10 @@ async fn tell(backends: Backends, browser: bool) {
     let stale = employee.json(Method::PUT, &path, Some(more), 409).await;
     assert_eq!(stale["current"]["totalMinutes"], 990);
 
-    let submitted =
-        employee.json(Method::POST, &format!("/api/timesheet/weeks/{week}/submit"), None, 200).await;
+    let reply = employee.send(Method::POST, &format!("/api/timesheet/weeks/{week}/submit"), None).await;
+    assert_eq!(reply.status(), 200);
+    let request_id = reply.headers()["x-request-id"].to_str().unwrap().to_owned();
+    let submitted: Value = reply.json().await.unwrap();
     assert_eq!((&submitted["status"], &submitted["rows"][0]["locked"]), (&json!("SUBMITTED"), &json!(true)));
     let twice = employee.json(Method::POST, &format!("/api/timesheet/weeks/{week}/submit"), None, 200).await;
     assert_eq!(twice["version"], submitted["version"], "submitting again changes nothing");
@@ -169,6 +171,20 @@ async fn tell(backends: Backends, browser: bool) {
     // 3. He gets a letter with text and HTML.
     let mail = letter(&world, &world.company.person("manager").email, "multipart/alternative").await;
     assert!(mail.contains("text/plain") && mail.contains("text/html"), "{mail}");
+    // One request can be followed through the queues by its id: mail, live, and with SQS the push.
+    let handled = if backends.sqs && backends.live { 3 } else { 2 };
+    eventually("log lines of the mail and of the push with the request's id", || async {
+        let output = world.output.lock().unwrap();
+        let ours =
+            |line: &&String| line.contains(&request_id) && line.contains(&world.company.id.to_string());
+        let all: Vec<&String> = output.iter().filter(ours).collect();
+        let said = |words: &str| all.iter().any(|line| line.contains(words));
+        (said("\"answered\"")
+            && said("\"mail sent\"")
+            && all.iter().filter(|l| l.contains("\"handled\"")).count() == handled)
+            .then_some(())
+    })
+    .await;
 
     // 4. He rejects with a reason, she corrects and submits, he approves.
     let sheet = submitted["timesheetId"].as_str().unwrap();

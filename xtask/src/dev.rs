@@ -79,6 +79,8 @@ impl Dev {
         };
 
         let mut vars = self.functions(&cluster)?;
+        // An export reports its progress on a second connection while it copies on the first.
+        vars.insert("DATABASE_POOL_SIZE".into(), "2".into());
         if let Some(redis) = &redis {
             vars.insert("CACHE_URL".into(), format!("redis://127.0.0.1:{}", redis.port));
         }
