@@ -5,6 +5,7 @@ use crate::support::{Backends, Company, Http, Script, World, eventually};
 use chrono::{Datelike, Days, Utc};
 use reqwest::Method;
 use serde_json::{Value, json};
+use std::collections::HashSet;
 
 fn monday() -> chrono::NaiveDate {
     let today = Utc::now().date_naive();
@@ -25,7 +26,7 @@ fn rows(world: &World, minutes: &[i32]) -> Value {
 
 /// What a manager's dashboard learns, by socket or by polling.
 enum Watch {
-    Socket(Box<Script>),
+    Socket { script: Box<Script>, seen: HashSet<u64> },
     Polling { http: Http, scope: String, epoch: Value, offset: Value },
 }
 
@@ -42,7 +43,7 @@ impl Watch {
                 ],
             );
             script.event("subscribed").await;
-            return Self::Socket(Box::new(script));
+            return Self::Socket { script: Box::new(script), seen: HashSet::new() };
         }
         let http = world.log_in("manager").await;
         let scope = format!("team:{}", world.company.team);
@@ -64,7 +65,15 @@ impl Watch {
     /// The next publication.
     async fn next(&mut self) -> Value {
         match self {
-            Self::Socket(script) => script.event("publication").await["data"].clone(),
+            Self::Socket { script, seen } => {
+                // Pushing is at least once: a client knows by the offset what it has had.
+                let offset = |event: &Value| event["offset"].as_u64().unwrap_or_default();
+                let event = script
+                    .wait("new publication", |e| e["event"] == "publication" && !seen.contains(&offset(e)))
+                    .await;
+                seen.insert(offset(&event));
+                event["data"].clone()
+            }
             Self::Polling { http, scope, epoch, offset } => {
                 let path = format!(
                     "/api/dashboard/{scope}/events?since={offset}&epoch={}",
