@@ -61,7 +61,7 @@ async fn login(
     };
     db::users::begin_session(&tx, user.user, &new, now).await?;
     let profile = db::users::profile(&tx, user.user).await?;
-    app.commit(tx).await?;
+    app.commit_without_events(tx).await?;
     let token = app.jwt().sign(user.company, user.user, session, &user.role_name, now, lifetime).map_err(
         |error| {
             tracing::error!(%error, "token cannot be signed");

@@ -28,7 +28,7 @@ async fn logout(
     }
     let tx = app.db().tenant(caller.company).await?;
     db::users::end_session(&tx, caller.session, app.now()).await?;
-    app.commit(tx).await?;
+    app.commit_without_events(tx).await?;
     app.forget_session(caller.session);
     Ok((StatusCode::NO_CONTENT, cookies::set(app.config().stage, "", "")))
 }
