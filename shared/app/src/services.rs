@@ -15,7 +15,7 @@ use moka::sync::Cache as Memory;
 use queue::Queues;
 use std::{
     sync::{Arc, OnceLock},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use telemetry::Metric;
 use tokio::sync::OnceCell;
@@ -29,6 +29,7 @@ const CALLER_TTL: Duration = Duration::from_secs(30);
 pub struct App(Arc<Inner>);
 
 struct Inner {
+    started: Instant,
     config: Config,
     db: Db,
     queues: OnceLock<Queues>,
@@ -50,6 +51,7 @@ impl App {
             None => Db::unconfigured(),
         };
         Ok(Self(Arc::new(Inner {
+            started: Instant::now(),
             config,
             db,
             queues: OnceLock::new(),
@@ -72,6 +74,11 @@ impl App {
     #[expect(clippy::disallowed_methods, reason = "the one place that asks")]
     pub fn now(&self) -> DateTime<Utc> {
         Utc::now()
+    }
+
+    /// How long this process lives.
+    pub fn uptime(&self) -> Duration {
+        self.0.started.elapsed()
     }
 
     /// Tokens.

@@ -5,7 +5,6 @@ use axum::{extract::State, http::Method, routing::get};
 use chrono::SecondsFormat;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::{sync::LazyLock, time::Instant};
 
 pub const ROUTE: Route = Route {
     function: "api-system",
@@ -15,8 +14,6 @@ pub const ROUTE: Route = Route {
     auth: Auth::Public,
     handler: || get(health),
 };
-
-static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 #[derive(Deserialize)]
 struct Parameters {
@@ -28,7 +25,7 @@ async fn health(State(app): State<App>, Query(asked): Query<Parameters>) -> Resu
     let mut body = json!({
         "status": "OK",
         "timestamp": app.now().to_rfc3339_opts(SecondsFormat::Millis, true),
-        "uptime": STARTED.elapsed().as_secs_f64(),
+        "uptime": app.uptime().as_secs_f64(),
     });
     if asked.deep {
         let integrations = deep(&app).await;
