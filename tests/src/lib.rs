@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod cache;
+mod live;
 mod outbox;
 mod story;
 mod support;

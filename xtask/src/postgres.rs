@@ -16,7 +16,7 @@ use crate::workspace::{self, dev_dir, fingerprint, root};
 use anyhow::{Context, Result, bail};
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::process::Command;
@@ -223,6 +223,10 @@ impl Files {
             let name = fingerprint(&[root().as_os_str().as_encoded_bytes()]);
             let elsewhere = Path::new("/var/tmp").join(format!("gogotime-{name}"));
             fs::create_dir_all(&elsewhere)?;
+            // Everybody may write to /var/tmp: what somebody else put there is not ours.
+            if fs::metadata(&elsewhere)?.uid() != 0 {
+                bail!("{} belongs to another user", elsewhere.display());
+            }
             note(&format!(
                 "PostgreSQL does not run as root and its user cannot reach {}; its data is in {}",
                 dir.display(),

@@ -29,7 +29,7 @@ const STAGES: [&str; 8] =
 /// What the services stage leaves for the others; dropped at the end, which stops them.
 struct Services {
     cluster: Cluster,
-    redis: Option<Service>,
+    redis: Service,
     sqs: Service,
     python: Python,
     chromium: std::path::PathBuf,
@@ -123,7 +123,7 @@ impl Services {
         let cluster = Cluster::start().await?;
         postgres::drop_test_databases(&cluster).await?;
         cluster.migrated("gogotime_test", true).await?;
-        let redis = services::redis("test-redis", 0).await?;
+        let redis = services::redis("test-redis", 0).await?.context("the tests need Redis")?;
         let sqs = services::ministack("test-ministack", 0, &python).await?;
         Ok(Self { cluster, redis, sqs, python, chromium })
     }
@@ -135,9 +135,7 @@ impl Services {
         set("GOGOTIME_TEST_DATABASE_URL", self.cluster.owner_url("gogotime_test"));
         set("GOGOTIME_TEST_WORKER_URL", self.cluster.worker_url("gogotime_test"));
         set("GOGOTIME_TEST_API_URL", self.cluster.api_url("gogotime_test"));
-        if let Some(redis) = &self.redis {
-            set("GOGOTIME_TEST_REDIS_URL", format!("redis://127.0.0.1:{}", redis.port));
-        }
+        set("GOGOTIME_TEST_REDIS_URL", format!("redis://127.0.0.1:{}", self.redis.port));
         set("GOGOTIME_TEST_SQS_URL", format!("http://127.0.0.1:{}", self.sqs.port));
         set("GOGOTIME_CHROMIUM", self.chromium.display().to_string());
         set("GOGOTIME_BIN_DIR", target().join("debug").display().to_string());
