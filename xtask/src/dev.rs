@@ -146,7 +146,7 @@ impl Dev {
         started: Instant,
     ) -> Result<()> {
         headline("building and starting the functions (the first time takes minutes)");
-        let pid_file = services::left_over("local", &["local"])?;
+        let pid = services::PidFile::take_over("local", &["local"])?;
         let mut local = if self.no_watch {
             process::run(&mut cargo(&["build", "--workspace", "--bins", "--exclude", "xtask"])).await?;
             let mut local = process::command(target().join("debug/local"));
@@ -163,7 +163,7 @@ impl Dev {
             local
         };
         let mut local = Group::spawn(local.envs(vars))?;
-        fs::write(&pid_file, local.id().to_string())?;
+        pid.write(&local)?;
         let ended = tokio::select! {
             status = local.wait() => Some(status?),
             () = services::listening(PORT) => None,

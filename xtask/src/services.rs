@@ -20,13 +20,35 @@ use tokio::net::TcpStream;
 pub(crate) struct Service {
     /// Where it listens, on 127.0.0.1.
     pub(crate) port: u16,
-    pid_file: PathBuf,
     _group: Group,
+    _pid: PidFile,
 }
 
-impl Drop for Service {
+/// The process id of something that runs, in a file that a killed `xtask` leaves behind and no other does.
+pub(crate) struct PidFile(PathBuf);
+
+impl PidFile {
+    /// Stops what a killed run left under this name, if it still is one of these programs.
+    pub(crate) fn take_over(name: &str, programs: &[&str]) -> Result<Self> {
+        let path = dev_dir()?.join(format!("{name}.pid"));
+        if let Some(pid) = fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok()) {
+            for program in programs {
+                stop_left_over(pid, program);
+            }
+        }
+        Ok(Self(path))
+    }
+
+    /// Writes down what runs now.
+    pub(crate) fn write(&self, group: &Group) -> Result<()> {
+        fs::write(&self.0, group.id().to_string())
+            .with_context(|| format!("cannot write {}", self.0.display()))
+    }
+}
+
+impl Drop for PidFile {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.pid_file);
+        let _ = fs::remove_file(&self.0);
     }
 }
 
@@ -43,12 +65,12 @@ pub(crate) async fn redis(name: &str, port: u16) -> Result<Option<Service>> {
         },
     };
     let step = Step::begin("Redis");
-    let pid_file = left_over(name, &["redis-server", "valkey-server"])?;
+    let pid = PidFile::take_over(name, &["redis-server", "valkey-server"])?;
     let port = free_port(port)?;
     let mut server = process::command(program);
     server.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "", "--appendonly", "no"]);
     server.arg("--dir").arg(dev_dir()?);
-    let service = started(Group::spawn_logged(&mut server, &log_file(name)?)?, name, pid_file, port).await?;
+    let service = started(Group::spawn_logged(&mut server, &log_file(name)?)?, name, pid, port).await?;
     step.done(&format!("127.0.0.1:{port}"));
     Ok(Some(service))
 }
@@ -56,7 +78,7 @@ pub(crate) async fn redis(name: &str, port: u16) -> Result<Option<Service>> {
 /// Starts MiniStack, which speaks SQS.
 pub(crate) async fn ministack(name: &str, port: u16, python: &Python) -> Result<Service> {
     let step = Step::begin("MiniStack");
-    let pid_file = left_over(name, &["ministack", "python"])?;
+    let pid = PidFile::take_over(name, &["ministack", "python"])?;
     let port = free_port(port)?;
     let mut server = python.python(&["-m", "ministack"]);
     server.env("PATH", python.path()).env("GATEWAY_PORT", port.to_string());
@@ -64,7 +86,7 @@ pub(crate) async fn ministack(name: &str, port: u16, python: &Python) -> Result<
     server.env("BIND_HOST", "127.0.0.1").env("MINISTACK_HOST", "127.0.0.1");
     server.env("IOT_MTLS_ENABLED", "0").env("SFTP_ENABLED", "0").env("TMPDIR", dev_dir()?);
     server.env("S3_DATA_DIR", dev_dir()?.join("ministack-s3"));
-    let service = started(Group::spawn_logged(&mut server, &log_file(name)?)?, name, pid_file, port).await?;
+    let service = started(Group::spawn_logged(&mut server, &log_file(name)?)?, name, pid, port).await?;
     step.done(&format!("SQS on 127.0.0.1:{port}"));
     Ok(service)
 }
@@ -132,19 +154,8 @@ fn free_port(wanted: u16) -> Result<u16> {
     Ok(bound.context("no free port")?.local_addr()?.port())
 }
 
-/// Stops what a killed run left under this name.
-pub(crate) fn left_over(name: &str, programs: &[&str]) -> Result<PathBuf> {
-    let pid_file = dev_dir()?.join(format!("{name}.pid"));
-    if let Some(pid) = fs::read_to_string(&pid_file).ok().and_then(|text| text.trim().parse().ok()) {
-        for program in programs {
-            stop_left_over(pid, program);
-        }
-    }
-    Ok(pid_file)
-}
-
-async fn started(mut group: Group, name: &str, pid_file: PathBuf, port: u16) -> Result<Service> {
-    fs::write(&pid_file, group.id().to_string())?;
+async fn started(mut group: Group, name: &str, pid: PidFile, port: u16) -> Result<Service> {
+    pid.write(&group)?;
     let deadline = Instant::now() + Duration::from_secs(30);
     while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_err() {
         if group.ended() || Instant::now() > deadline {
@@ -152,5 +163,5 @@ async fn started(mut group: Group, name: &str, pid_file: PathBuf, port: u16) -> 
         }
         tokio::time::sleep(Duration::from_millis(30)).await;
     }
-    Ok(Service { port, pid_file, _group: group })
+    Ok(Service { port, _group: group, _pid: pid })
 }
