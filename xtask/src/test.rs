@@ -4,12 +4,12 @@ use crate::check;
 use crate::env::Vars;
 use crate::node;
 use crate::postgres::{self, Cluster};
-use crate::process::{self, cargo, run};
+use crate::process::{self, cargo, run, run_logged};
 use crate::python::Python;
 use crate::services::{self, Service};
 use crate::term::{self, Stage, headline};
 use crate::tools;
-use crate::workspace::{root, target};
+use crate::workspace::{self, root, target};
 use anyhow::{Context, Result};
 use clap::Args;
 use std::time::Instant;
@@ -94,11 +94,15 @@ impl Test {
             command
         };
         if tools::on_path(&["cargo-nextest"]).is_none() {
-            return run(&mut with(cargo(&["test", "--workspace"]))).await;
+            return run(&mut with(cargo(&["test", "--workspace", "--no-fail-fast"]))).await;
         }
-        // A filter that matches nothing in a crate is no failure, as with `cargo test`.
-        run(&mut with(cargo(&["nextest", "run", "--workspace", "--no-tests", "pass"]))).await?;
-        run(&mut with(cargo(&["test", "--workspace", "--doc", "--quiet"]))).await
+        // A filter that matches nothing is no failure, as with `cargo test`.
+        let nextest = ["nextest", "run", "--workspace", "--no-fail-fast", "--no-tests", "pass"];
+        // nextest leaves the examples in the documentation to cargo; its own summary comes last.
+        run_logged(&mut with(cargo(&["test", "--workspace", "--doc"])), &workspace::log_file("doctests")?)
+            .await?;
+        println!("  examples in the documentation pass");
+        run(&mut with(cargo(&nextest))).await
     }
 }
 
