@@ -168,9 +168,8 @@ async fn tell(backends: Backends, browser: bool) {
     assert_eq!(twice["version"], submitted["version"], "submitting again changes nothing");
 
     // 2. The manager's dashboard follows.
-    for (topic, minutes) in [("timesheet.saved", 930), ("timesheet.saved", 990), ("timesheet.submitted", 990)]
-    {
-        let data = watch.next().await;
+    let expected = [("timesheet.saved", 930), ("timesheet.saved", 990), ("timesheet.submitted", 990)];
+    for (data, (topic, minutes)) in watch.next_by_version(3).await.iter().zip(expected) {
         assert_eq!((&data["topic"], &data["totalMinutes"]), (&json!(topic), &json!(minutes)), "{data}");
         assert_eq!(data["user"]["id"], json!(who.id));
         assert!(data.get("rows").is_none() && data.get("note").is_none(), "a dashboard sees no details");
