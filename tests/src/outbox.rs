@@ -150,6 +150,41 @@ async fn an_aborted_change_leaves_no_message_and_a_crash_before_publishing_loses
     assert_eq!(name, "Crash");
 }
 
+/// Outbox, data version and COMMIT are sent together; a refusal of the first must undo the change all the same.
+#[tokio::test]
+async fn a_change_whose_message_cannot_be_written_is_not_made() {
+    let database = Database::create().await;
+    let company = Company::create(&database, "Whole").await.id;
+    let db = database.db(&[]);
+    let owner = database.owner().await;
+    owner
+        .batch_execute(
+            "create function refuse() returns trigger language plpgsql as $$ begin raise 'no'; end $$;
+             create trigger refuse before insert on outbox for each row execute function refuse()",
+        )
+        .await
+        .unwrap();
+    for _ in 0..2 {
+        // The second time with every statement prepared already: all of it in one round trip.
+        let mut tx = db.tenant(company).await.unwrap();
+        tx.execute("update companies set name = 'Half'", &[]).await.unwrap();
+        tx.record(event());
+        tx.touch_reports();
+        assert!(tx.commit(&Trace::default()).await.is_err());
+    }
+    let row = owner
+        .query_one("select name, (select count(*) from data_version) from companies", &[])
+        .await
+        .unwrap();
+    assert_eq!((row.get::<_, &str>(0), row.get::<_, i64>(1)), ("Whole", 0));
+    let tx = db.reader(company).await.unwrap();
+    assert_eq!(
+        tx.query("select from companies", &[]).await.unwrap().len(),
+        1,
+        "the connection is good for more"
+    );
+}
+
 #[tokio::test]
 async fn a_request_that_published_late_does_not_delete_what_the_relay_took() {
     let database = Database::create().await;

@@ -3,7 +3,7 @@
 use crate::{App, Problem};
 use axum::extract::FromRequestParts;
 use chrono::NaiveDate;
-use domain::{CompanyId, Permission, RoleId, SessionId, UserId};
+use domain::{CompanyId, Permission, SessionId, UserId};
 use http::{HeaderMap, header, request::Parts};
 use lambda_http::request::RequestContext;
 use std::{collections::HashSet, convert::Infallible, sync::Arc};
@@ -17,16 +17,10 @@ pub struct Caller {
     pub user: UserId,
     /// The session of the token.
     pub session: SessionId,
-    /// The user's only role.
-    pub role: RoleId,
-    /// Its name, for display.
-    pub role_name: String,
     /// First name.
     pub first_name: String,
     /// Last name.
     pub last_name: String,
-    /// E-mail address.
-    pub email: String,
     /// The company's name.
     pub company_name: String,
     /// The company's IANA time zone.
@@ -77,11 +71,8 @@ pub(crate) async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Arc<C
         company: claims.company_id,
         user: claims.id,
         session: claims.sid,
-        role: user.role_id,
-        role_name: user.role_name,
         first_name: user.first_name,
         last_name: user.last_name,
-        email: user.email,
         company_name: user.company_name,
         timezone: user.timezone,
         today: user.today,

@@ -15,6 +15,7 @@ mod runtime;
 mod schedule;
 mod services;
 mod socket;
+mod wire;
 
 pub use caller::{Caller, ClientInfo};
 pub use config::{Config, Stage};
@@ -26,3 +27,4 @@ pub use runtime::{Error, Failure, Result, trace};
 pub use schedule::serve_schedule;
 pub use services::{App, database};
 pub use socket::{SocketEvent, SocketKind, SocketReply, serve_socket};
+pub use wire::{etag, has_seen, revalidated, timestamp};

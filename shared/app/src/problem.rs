@@ -38,11 +38,6 @@ impl Problem {
         Self { status, message: message.into(), details: None, headers: Vec::new(), extra: None }
     }
 
-    /// 400: the request cannot be read.
-    pub fn bad_request(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, message)
-    }
-
     /// 400 in the first product's form: `Details: requestBody.email - why`.
     pub fn validation(details: &str) -> Self {
         Self {
@@ -99,11 +94,6 @@ impl Problem {
     pub fn with_current(mut self, state: serde_json::Value) -> Self {
         self.extra = Some(state);
         self
-    }
-
-    /// The status.
-    pub fn status(&self) -> StatusCode {
-        self.status
     }
 }
 

@@ -3,14 +3,13 @@
 use crate::{Error, Result, Tenant, Tx};
 use chrono::{DateTime, Utc};
 use domain::{
-    ApproverPolicy, Billable, CodeId, EntryStatus, Location, RowId, RowStatus, TimesheetStatus, UserId, Week,
+    ApproverPolicy, Billable, CodeId, EntryStatus, Location, RowId, RowStatus, TimesheetId, TimesheetStatus,
+    UserId, Week,
     week::{Cell, Code, Places, Row},
 };
 use std::collections::HashMap;
 use tokio_postgres::types::Json;
 use uuid::Uuid;
-
-pub use domain::TimesheetId;
 
 /// A sheet without its rows.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@
 use crate::{Error, Result, error::is_io, outbox};
 use deadpool_postgres::{Object, Pool};
 use domain::{CompanyId, Event, MESSAGE_VERSION, Message, MessageId, QueueName, Trace};
-use futures_util::{FutureExt, future::try_join};
+use futures_util::{FutureExt, future::try_join3};
 use std::{
     future::Future,
     ops::{Deref, DerefMut},
@@ -184,25 +184,29 @@ impl Tx {
             self.query("select", &[]).await?; // begins
         }
         let client = self.client.get().ok_or(Error::Unavailable)?;
+        let insert_statement =
+            if messages.is_empty() { None } else { Some(client.prepare_cached(outbox::INSERT).await?) };
+        let last = match &last {
+            Some((sql, params)) => Some((client.prepare_cached(sql).await?, params)),
+            None => None,
+        };
+        let written = u32::from(insert_statement.is_some()) + u32::from(last.is_some());
+        self.statements.fetch_add(written, Ordering::Relaxed);
         let write = async {
-            if messages.is_empty() {
-                return Ok(());
+            match &insert_statement {
+                Some(statement) => client.execute(statement, &insert.params()).await.map(drop),
+                None => Ok(()),
             }
-            let statement = client.prepare_cached(outbox::INSERT).await?;
-            self.statements.fetch_add(1, Ordering::Relaxed);
-            client.execute(&statement, &insert.params()).await.map(drop)
         };
         let bump = async {
-            let Some((sql, params)) = &last else { return Ok(()) };
-            let statement = client.prepare_cached(sql).await?;
-            self.statements.fetch_add(1, Ordering::Relaxed);
+            let Some((statement, params)) = &last else { return Ok(()) };
             let params: Vec<&(dyn ToSql + Sync)> =
                 params.iter().map(|p| &**p as &(dyn ToSql + Sync)).collect();
-            client.execute(&statement, &params).await.map(drop)
+            client.execute(statement, &params).await.map(drop)
         };
-        // Statements not prepared on this connection yet cost a round trip, and then COMMIT must not overtake them.
-        try_join(write, bump).await?;
-        client.batch_execute("commit").await?;
+        // All three are sent before the first is answered. If one of them fails, the server makes a rollback of
+        // the commit, and the caller gets the error.
+        try_join3(write, bump, client.batch_execute("commit")).await?;
         self.finished = true;
         Ok(Committed {
             remote: messages.into_iter().filter(|(queue, _)| self.remote.contains(queue)).collect(),

@@ -2,23 +2,17 @@
 
 use crate::{Reader, Result, System, Tenant, Tx};
 use chrono::{DateTime, NaiveDate, Utc};
-use domain::{CompanyId, RoleId, SessionId, UserId};
+use domain::{CompanyId, SessionId, UserId};
 use std::net::IpAddr;
 use uuid::Uuid;
 
 /// The user of a live session, as every request needs it.
 #[derive(Debug)]
 pub struct SessionUser {
-    /// The user's role.
-    pub role_id: RoleId,
-    /// Its name.
-    pub role_name: String,
     /// First name.
     pub first_name: String,
     /// Last name.
     pub last_name: String,
-    /// E-mail address.
-    pub email: String,
     /// The company's name.
     pub company_name: String,
     /// The company's IANA time zone.
@@ -38,15 +32,13 @@ pub async fn session(
 ) -> Result<Option<SessionUser>> {
     let row = tx
         .query_opt(
-            "select u.role_id, r.name as role_name, u.first_name, u.last_name, u.email::text as email,
-                    c.name as company_name, s.timezone, ($3::timestamptz at time zone s.timezone)::date as today,
+            "select u.first_name, u.last_name, c.name as company_name, s.timezone, ($3::timestamptz at time zone s.timezone)::date as today,
                     array(select p.name::text from role_permissions rp
                           join permissions p on p.company_id = rp.company_id and p.id = rp.permission_id
                           where rp.company_id = u.company_id and rp.role_id = u.role_id) as permissions
              from users u
              join companies c on c.id = u.company_id
              join company_settings s on s.company_id = u.company_id
-             join roles r on r.company_id = u.company_id and r.id = u.role_id
              join user_statuses st on st.id = u.status_id
              join active_sessions a on a.company_id = u.company_id and a.user_id = u.id
              where u.id = $1 and a.id = $2 and u.deleted_at is null and st.can_login
@@ -55,11 +47,8 @@ pub async fn session(
         )
         .await?;
     Ok(row.map(|row| SessionUser {
-        role_id: RoleId(row.get("role_id")),
-        role_name: row.get("role_name"),
         first_name: row.get("first_name"),
         last_name: row.get("last_name"),
-        email: row.get("email"),
         company_name: row.get("company_name"),
         timezone: row.get("timezone"),
         today: row.get("today"),

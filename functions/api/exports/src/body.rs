@@ -1,6 +1,7 @@
 //! An export job on the wire.
 
-use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+use app::timestamp;
+use chrono::{DateTime, NaiveDate, Utc};
 use db::exports::{Export, Status};
 use domain::{ExportId, UserId};
 use serde::Serialize;
@@ -38,7 +39,6 @@ impl ExportBody {
     /// The job as it stands at `now`.
     pub(crate) fn new(export: Export, now: DateTime<Utc>) -> Self {
         let status = export.status_at(now);
-        let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
         Self {
             id: export.id,
             status: status.as_str(),
@@ -48,9 +48,9 @@ impl ExportBody {
             sha256: export.sha256,
             error: export.error,
             download_url: (status == Status::Ready).then(|| format!("/api/exports/{}/download", export.id)),
-            created_at: time(export.created_at),
-            finished_at: export.finished_at.map(time),
-            expires_at: export.expires_at.map(time),
+            created_at: timestamp(export.created_at),
+            finished_at: export.finished_at.map(timestamp),
+            expires_at: export.expires_at.map(timestamp),
             requested_by: export.requested_by,
             kind: export.kind,
             format: export.format,

@@ -5,16 +5,14 @@ use crate::scope;
 use app::{App, Auth, Caller, Json, Path, Problem, Query, Route};
 use axum::{
     extract::State,
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
-    response::{IntoResponse, Response},
+    http::{HeaderMap, Method},
+    response::Response,
     routing::get,
 };
-use chrono::{DateTime, SecondsFormat, Utc};
 use db::dashboard::{Member, Scope};
 use domain::{TimesheetId, TimesheetStatus, UserId, Week};
 use live::Channel;
 use serde::{Deserialize, Serialize};
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// The route.
 pub(crate) const ROUTE: Route = Route {
@@ -116,14 +114,12 @@ async fn dashboard(
     drop(tx);
 
     let snapshot = snapshot(channel, scope, week, caller.timezone, members);
-    let etag = etag(&snapshot);
-    let unchanged = headers.get(header::IF_NONE_MATCH).is_some_and(|seen| *seen == etag);
-    let headers =
-        [(header::ETAG, etag), (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"))];
-    if unchanged {
-        return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+    let etag = app::etag(&snapshot);
+    if app::has_seen(&headers, &etag) {
+        return Ok(app::revalidated(etag, None::<()>));
     }
-    Ok((headers, Json(DashboardBody { generated_at: instant(app.now()), snapshot })).into_response())
+    let generated_at = app::timestamp(app.now());
+    Ok(app::revalidated(etag, Some(Json(DashboardBody { generated_at, snapshot }))))
 }
 
 fn snapshot(channel: Channel, scope: Scope, week: Week, timezone: String, members: Vec<Member>) -> Snapshot {
@@ -151,7 +147,7 @@ impl MemberBody {
             status: sheet.map(|sheet| sheet.status),
             total_minutes: sheet.map_or(0, |sheet| sheet.total_minutes),
             version: sheet.map(|sheet| sheet.version),
-            submitted_at: sheet.and_then(|sheet| sheet.submitted_at).map(instant),
+            submitted_at: sheet.and_then(|sheet| sheet.submitted_at).map(app::timestamp),
             on_leave: member.on_leave,
         }
     }
@@ -177,25 +173,10 @@ impl Counts {
     }
 }
 
-fn instant(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Millis, true)
-}
-
-/// The same state has the same tag. Two halves of 64 bits, so that two states do not meet.
-fn etag(snapshot: &Snapshot) -> HeaderValue {
-    let half = |seed: u8| {
-        let mut hasher = DefaultHasher::new();
-        seed.hash(&mut hasher);
-        snapshot.hash(&mut hasher);
-        hasher.finish()
-    };
-    HeaderValue::from_str(&format!("\"{:016x}{:016x}\"", half(0), half(1)))
-        .unwrap_or(HeaderValue::from_static("\"\""))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use app::etag;
     use db::dashboard::Sheet;
 
     fn member(status: Option<TimesheetStatus>, on_leave: bool) -> Member {

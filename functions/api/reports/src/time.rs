@@ -4,11 +4,11 @@
 use app::{App, Auth, Caller, Json, Problem, Query, Route};
 use axum::{
     extract::State,
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
-    response::{IntoResponse, Response},
+    http::{HeaderMap, Method},
+    response::Response,
     routing::get,
 };
-use chrono::{NaiveDate, SecondsFormat};
+use chrono::NaiveDate;
 use db::reports::{Group, GroupBy, Sums};
 use domain::Permission;
 use serde::{Deserialize, Serialize};
@@ -86,9 +86,9 @@ async fn time(
     };
     let by = serde_json::to_string(&asked.group_by).unwrap_or_default();
     let key = format!("time:{}:{}:{scope}:{}:{}:{by}", caller.company, position.key(), asked.from, asked.to);
-    let etag = etag(&key);
-    if headers.get(header::IF_NONE_MATCH).is_some_and(|seen| *seen == etag) {
-        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
+    let etag = app::etag(&key); // the same key is the same report
+    if app::has_seen(&headers, &etag) {
+        return Ok(app::revalidated(etag, None::<()>));
     }
 
     let cache = app.cache().await;
@@ -103,7 +103,7 @@ async fn time(
             group_by: asked.group_by,
             rows,
             total,
-            generated_at: app.now().to_rfc3339_opts(SecondsFormat::Millis, true),
+            generated_at: app::timestamp(app.now()),
             data_version: position.version(),
             cache: Origin::Miss,
         };
@@ -113,20 +113,5 @@ async fn time(
         }
         report
     };
-    let headers =
-        [(header::ETAG, etag), (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"))];
-    Ok((headers, Json(report)).into_response())
-}
-
-/// The key, made short. The same key is the same report.
-fn etag(key: &str) -> HeaderValue {
-    use std::hash::{DefaultHasher, Hash, Hasher};
-    // Two seeds for 128 bits; an ETag needs no cryptography, only that two keys do not meet.
-    let half = |seed: u8| {
-        let mut hasher = DefaultHasher::new();
-        (seed, key).hash(&mut hasher);
-        hasher.finish()
-    };
-    HeaderValue::from_str(&format!("\"{:016x}{:016x}\"", half(0), half(1)))
-        .unwrap_or(HeaderValue::from_static("\"\""))
+    Ok(app::revalidated(etag, Some(Json(report))))
 }

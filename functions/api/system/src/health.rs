@@ -2,7 +2,6 @@
 
 use app::{App, Auth, Json, Problem, Query, Route, config};
 use axum::{extract::State, http::Method, routing::get};
-use chrono::SecondsFormat;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -24,7 +23,7 @@ struct Parameters {
 async fn health(State(app): State<App>, Query(asked): Query<Parameters>) -> Result<Json<Value>, Problem> {
     let mut body = json!({
         "status": "OK",
-        "timestamp": app.now().to_rfc3339_opts(SecondsFormat::Millis, true),
+        "timestamp": app::timestamp(app.now()),
         "uptime": app.uptime().as_secs_f64(),
     });
     if asked.deep {

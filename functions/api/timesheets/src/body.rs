@@ -1,6 +1,7 @@
 //! A week as clients see it (`domain.md` §6.11). Absent values are left out, as the first product did.
 
-use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+use app::timestamp;
+use chrono::NaiveDate;
 use db::timesheets::{Rejection, Settings, Sheet};
 use domain::{
     Billable, CodeId, Event, Location, RowId, RowStatus, TimesheetChange, TimesheetId, TimesheetStatus,
@@ -66,11 +67,6 @@ struct RejectionBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     actor_name: Option<String>,
     occurred_at: String,
-}
-
-/// ISO 8601 with milliseconds and `Z`.
-fn timestamp(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 impl WeekBody {

@@ -1,7 +1,7 @@
 //! What a message says to dashboards, and on which channels. Pure. The shapes are those that
 //! `docs/caching-queues-realtime.md` promises to clients.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use app::timestamp;
 use db::live::Owner;
 use domain::{CompanyId, Event, ExportDone, Message, TimesheetChange, UserId};
 use live::Channel;
@@ -54,7 +54,7 @@ impl Subject<'_> {
     /// What subscribers read. Never the reason of a rejection: it is between manager and employee.
     pub(crate) fn data(&self, message: &Message, owner: Option<&Owner>) -> Value {
         let topic = message.event.topic();
-        let occurred_at = instant(message.occurred_at);
+        let occurred_at = timestamp(message.occurred_at);
         match self {
             Self::Timesheet(change) => json!({
                 "type": "timesheet",
@@ -69,7 +69,7 @@ impl Subject<'_> {
                 "status": change.status,
                 "totalMinutes": change.total_minutes,
                 "version": change.version,
-                "submittedAt": change.submitted_at.map(instant),
+                "submittedAt": change.submitted_at.map(timestamp),
                 "occurredAt": occurred_at,
             }),
             Self::Export(done) => {
@@ -88,10 +88,6 @@ impl Subject<'_> {
             }
         }
     }
-}
-
-fn instant(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 #[cfg(test)]
