@@ -402,6 +402,23 @@ pub async fn transition(
     Ok((sheet, rows.iter().map(grid_row).collect::<Result<_>>()?))
 }
 
+/// The condition that user `$lead` leads a team, both still in it, that user `$member` belongs to.
+macro_rules! leads {
+    ($lead:literal, $member:literal) => {
+        concat!(
+            "exists (select from team_members m
+                     join teams on teams.company_id = m.company_id and teams.id = m.team_id
+                     join team_members l on l.company_id = m.company_id and l.team_id = m.team_id
+                     where m.user_id = ",
+            $member,
+            " and l.user_id = ",
+            $lead,
+            " and l.role = 'lead' and teams.deleted_at is null
+                       and l.deleted_at is null and m.deleted_at is null)"
+        )
+    };
+}
+
 /// A sheet that somebody wants to decide on, locked.
 #[derive(Debug)]
 pub struct ForDecision {
@@ -417,15 +434,15 @@ pub struct ForDecision {
 pub async fn lock_for_decision(tx: &Tenant, id: TimesheetId, asker: UserId) -> Result<Option<ForDecision>> {
     let row = tx
         .query_opt(
-            "select t.id, t.user_id, t.period_start, t.status, t.total_minutes, t.version, t.submitted_at, t.notes,
+            concat!(
+                "select t.id, t.user_id, t.period_start, t.status, t.total_minutes, t.version, t.submitted_at, t.notes,
                     s.timesheet_approver_policy,
-                    exists (select from team_members m
-                            join teams on teams.company_id = m.company_id and teams.id = m.team_id
-                            join team_members l on l.company_id = m.company_id and l.team_id = m.team_id
-                            where m.company_id = t.company_id and m.user_id = t.user_id and teams.deleted_at is null
-                              and l.user_id = $2 and l.role = 'lead' and l.deleted_at is null and m.deleted_at is null) as leads
+                    ",
+                leads!("$2", "t.user_id"),
+                " as leads
              from timesheets t join company_settings s on s.company_id = t.company_id
-             where t.id = $1 and t.deleted_at is null for update of t",
+             where t.id = $1 and t.deleted_at is null for update of t"
+            ),
             &[&id.0, &asker.0],
         )
         .await?;
@@ -440,16 +457,7 @@ pub async fn lock_for_decision(tx: &Tenant, id: TimesheetId, asker: UserId) -> R
 
 /// Whether `lead` leads a team that `member` belongs to.
 pub async fn leads(tx: &Tx, lead: UserId, member: UserId) -> Result<bool> {
-    let row = tx
-        .query_one(
-            "select exists (select from team_members m
-                            join teams on teams.company_id = m.company_id and teams.id = m.team_id
-                            join team_members l on l.company_id = m.company_id and l.team_id = m.team_id
-                            where m.user_id = $2 and l.user_id = $1 and l.role = 'lead' and teams.deleted_at is null
-                              and l.deleted_at is null and m.deleted_at is null)
-             as leads",
-            &[&lead.0, &member.0],
-        )
-        .await?;
+    let row =
+        tx.query_one(concat!("select ", leads!("$1", "$2"), " as leads"), &[&lead.0, &member.0]).await?;
     Ok(row.get("leads"))
 }
