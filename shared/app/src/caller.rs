@@ -1,11 +1,10 @@
 //! Who is calling: a token, its session, the user and the permissions of the user's role.
 
-use crate::{App, Problem};
+use crate::{App, Problem, runtime};
 use axum::extract::FromRequestParts;
 use chrono::NaiveDate;
 use domain::{CompanyId, Permission, SessionId, UserId};
-use http::{HeaderMap, header, request::Parts};
-use lambda_http::request::RequestContext;
+use http::{HeaderMap, Method, header, request::Parts};
 use std::{collections::HashSet, convert::Infallible, sync::Arc};
 
 /// A signed-in user, as every handler of a non-public route gets it. Believed for at most 30 s.
@@ -36,6 +35,20 @@ impl Caller {
         self.permissions.contains(&permission)
     }
 
+    /// 403 unless the caller's role holds one of some permissions.
+    pub fn require_any(&self, permissions: &[Permission]) -> Result<(), Problem> {
+        if permissions.iter().any(|permission| self.has(*permission)) {
+            return Ok(());
+        }
+        let keys: Vec<_> = permissions.iter().map(|p| format!("'{p}'")).collect();
+        Err(Problem::forbidden(format!("You need one of these permissions: {}.", keys.join(", "))))
+    }
+
+    /// Whether the caller's role holds all of some permissions: nobody gives away what they have not.
+    pub fn has_all(&self, permissions: impl IntoIterator<Item = Permission>) -> bool {
+        permissions.into_iter().all(|permission| self.has(permission))
+    }
+
     /// 403 unless the caller's role holds a permission.
     pub fn require(&self, permission: Permission) -> Result<(), Problem> {
         if self.has(permission) {
@@ -54,8 +67,18 @@ impl Caller {
 }
 
 /// Authenticates a request: 401 without a valid token of a live session of a user who may log in.
-pub(crate) async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Arc<Caller>, Problem> {
-    let token = token(headers).ok_or_else(|| Problem::unauthorized("No token provided"))?;
+///
+/// A browser sends the cookie by itself, also for another site's page; so a change asked for with the cookie
+/// must come from an origin of ours (CSRF).
+pub(crate) async fn authenticate(
+    app: &App,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Arc<Caller>, Problem> {
+    let (token, by_cookie) = token(headers).ok_or_else(|| Problem::unauthorized("No token provided"))?;
+    if by_cookie && !method.is_safe() && !of_our_origin(headers, &app.config().origins) {
+        return Err(Problem::forbidden("This request comes from another site."));
+    }
     let claims = app
         .jwt()
         .verify(&token)
@@ -83,7 +106,8 @@ pub(crate) async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Arc<C
 }
 
 /// `Authorization: Bearer <jwt>`, or just the token, else the cookie `jwt` (`domain.md` §1).
-fn token(headers: &HeaderMap) -> Option<String> {
+/// And whether it was the cookie.
+fn token(headers: &HeaderMap) -> Option<(String, bool)> {
     if let Some(value) = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()) {
         let value = value.trim();
         let token = match value.split_once(' ') {
@@ -91,9 +115,20 @@ fn token(headers: &HeaderMap) -> Option<String> {
             Some(_) => return None,
             None => value,
         };
-        return (!token.is_empty()).then(|| token.to_owned());
+        return (!token.is_empty()).then(|| (token.to_owned(), false));
     }
-    cookie(headers, "jwt")
+    cookie(headers, "jwt").map(|token| (token, true))
+}
+
+/// Whether a request comes from a page of ours, or from no page at all: browsers say where a page is from
+/// whenever it is another site's.
+fn of_our_origin(headers: &HeaderMap, origins: &[String]) -> bool {
+    let text = |name| headers.get(name).and_then(|v| v.to_str().ok());
+    match (text("origin"), text("sec-fetch-site")) {
+        (Some(origin), _) => origins.iter().any(|ours| ours == origin),
+        (None, Some(site)) => matches!(site, "same-origin" | "none"),
+        (None, None) => true,
+    }
 }
 
 /// The value of a cookie.
@@ -137,13 +172,10 @@ impl FromRequestParts<App> for ClientInfo {
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Infallible> {
         let text = |name: &str| parts.headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
-        let ip = match parts.extensions.get::<RequestContext>() {
-            Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref(),
-            _ => None,
-        };
+        let trace = runtime::trace();
         Ok(Self {
-            ip: ip.and_then(|ip| ip.parse().ok()),
-            user_agent: text("user-agent"),
+            ip: trace.ip,
+            user_agent: trace.user_agent,
             refresh_token: cookie(&parts.headers, "refreshToken").or_else(|| text("x-refresh-token")),
         })
     }

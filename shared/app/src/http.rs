@@ -1,6 +1,6 @@
 //! HTTP functions: routes, their authentication and permission, readable rejections, logs and metrics.
 
-use crate::{App, Caller, Problem, Result, caller::authenticate, runtime};
+use crate::{App, Caller, Problem, Result, Stage, caller::authenticate, legacy, runtime};
 use axum::{
     Router,
     body::Bytes,
@@ -10,7 +10,7 @@ use axum::{
     routing::MethodRouter,
 };
 use domain::{Permission, Trace};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
 use lambda_http::request::RequestContext;
 use serde::{Serialize, de::DeserializeOwned};
 use std::{future::Future, pin::Pin, sync::Arc, time::Instant};
@@ -18,17 +18,21 @@ use telemetry::Metric;
 use tracing::Instrument;
 
 /// The base path of every route.
-pub(crate) const BASE: &str = "/api";
+pub const BASE: &str = "/api";
 /// Bytes of a request's body at most.
 const MAX_BODY: usize = 1024 * 1024;
 
-/// Whether a route wants to know who is calling.
+/// Who may call a route. What they may see there, the handler narrows further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Auth {
-    /// A signed-in user.
-    Caller,
-    /// Anybody.
+pub enum Access {
+    /// Anybody; nobody is authenticated.
     Public,
+    /// A signed-in user.
+    SignedIn,
+    /// A holder of this permission.
+    Key(Permission),
+    /// A holder of at least one of these.
+    Any(&'static [Permission]),
 }
 
 /// A route: where it is, who may call it, and which function serves it. Moving it to a Lambda of its own
@@ -40,10 +44,8 @@ pub struct Route {
     pub method: Method,
     /// The path below [`BASE`], with `{parameters}`.
     pub path: &'static str,
-    /// The permission without which it answers 403; none: any signed-in user.
-    pub permission: Option<Permission>,
-    /// Whether it asks for a caller at all.
-    pub auth: Auth,
+    /// Who may call it: 401 or 403 for everybody else.
+    pub access: Access,
     /// Makes the handler; its type is erased here, so a binary links each handler once.
     pub handler: fn() -> MethodRouter<App>,
 }
@@ -73,7 +75,11 @@ pub fn router(app: App, function: &'static str, routes: &'static [Route]) -> Rou
             middleware::from_fn_with_state(app.clone(), move |State(app): State<App>, request, next| {
                 guard(app, route, request, next)
             });
-        api = api.route(route.path, (route.handler)().layer(guard));
+        let mut handler = (route.handler)().layer(guard);
+        if let Some(legacy) = legacy::of(route.path) {
+            handler = handler.layer(middleware::map_response(move |response| legacy.announce(response)));
+        }
+        api = api.route(route.path, handler);
     }
     Router::new()
         .nest(BASE, api)
@@ -81,25 +87,37 @@ pub fn router(app: App, function: &'static str, routes: &'static [Route]) -> Rou
         .method_not_allowed_fallback(async || {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "This route does not know that method.")
         })
-        .layer(middleware::from_fn(observe))
+        .layer(middleware::from_fn_with_state(app.clone(), observe))
         .with_state(app)
 }
 
+/// What every reply tells a browser: it is data, for nobody's frame, and came over TLS.
+const SECURITY: [(HeaderName, &str); 5] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains"), // ignored over plain HTTP
+];
+
 /// Lets a request through to its handler only with a valid session and the route's permission.
 async fn guard(app: App, route: &'static Route, mut request: Request, next: Next) -> Response {
-    if route.auth == Auth::Public {
+    if route.access == Access::Public {
         return next.run(request).await;
     }
-    let caller = match authenticate(&app, request.headers()).await {
+    let caller = match authenticate(&app, request.method(), request.headers()).await {
         Ok(caller) => caller,
         Err(problem) => return problem.into_response(),
     };
     let span = tracing::Span::current();
     span.record("company_id", tracing::field::display(caller.company));
     span.record("user_id", tracing::field::display(caller.user));
-    if let Some(permission) = route.permission
-        && let Err(problem) = caller.require(permission)
-    {
+    let may = match route.access {
+        Access::Public | Access::SignedIn => Ok(()),
+        Access::Key(permission) => caller.require(permission),
+        Access::Any(permissions) => caller.require_any(permissions),
+    };
+    if let Err(problem) = may {
         return problem.into_response();
     }
     request.extensions_mut().insert::<Arc<Caller>>(caller);
@@ -107,7 +125,7 @@ async fn guard(app: App, route: &'static Route, mut request: Request, next: Next
 }
 
 /// One span, one log line and one set of metrics per request.
-async fn observe(request: Request, next: Next) -> Response {
+async fn observe(State(app): State<App>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let trace = trace_of(&request);
     let method = request.method().clone();
@@ -122,10 +140,15 @@ async fn observe(request: Request, next: Next) -> Response {
     );
     let request_id = HeaderValue::from_str(&trace.request_id).ok();
     let mut response = runtime::traced(trace, async {
-        let response = next.run(request).await;
+        let (mut response, statements) = db::counted(next.run(request)).await;
         let (status, took) = (response.status().as_u16(), started.elapsed());
         let ms = took.as_secs_f64() * 1000.0;
-        tracing::info!(route, status, ms, "answered");
+        tracing::info!(route, status, ms, statements, "answered");
+        if app.config().stage == Stage::Local
+            && let Ok(timing) = HeaderValue::from_str(&format!("app;dur={ms:.2}, db;desc=\"{statements} statements\""))
+        {
+            response.headers_mut().insert("server-timing", timing);
+        }
         telemetry::add(Metric::HttpRequests, &[&route, &status.to_string()], 1);
         telemetry::observe(Metric::HttpDuration, &[&route], ms);
         response
@@ -138,7 +161,9 @@ async fn observe(request: Request, next: Next) -> Response {
         headers.insert("x-request-id", id);
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    for (name, value) in SECURITY {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
     response
 }
 
@@ -148,16 +173,19 @@ fn trace_of(request: &Request) -> Trace {
         let value = request.headers().get(name)?.to_str().ok()?;
         (value.len() <= 128 && value.bytes().all(|b| b.is_ascii_graphic())).then(|| value.to_owned())
     };
-    let gateway = match request.extensions().get::<RequestContext>() {
-        Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone(),
-        _ => None,
+    let (gateway, ip) = match request.extensions().get::<RequestContext>() {
+        Some(RequestContext::ApiGatewayV2(context)) => {
+            (context.request_id.clone(), context.http.source_ip.as_deref().and_then(|ip| ip.parse().ok()))
+        }
+        _ => (None, None),
     };
+    let user_agent = request.headers().get(header::USER_AGENT).and_then(|v| v.to_str().ok()).map(str::to_owned);
     let w3c = header("traceparent").and_then(|t| t.split('-').nth(1).map(str::to_owned));
     let xray = || {
         header("x-amzn-trace-id")?.split(';').find_map(|part| part.strip_prefix("Root=").map(str::to_owned))
     };
     let request_id = header("x-request-id").or(gateway).unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
-    Trace { trace_id: w3c.or_else(xray).unwrap_or_else(|| request_id.clone()), request_id }
+    Trace { trace_id: w3c.or_else(xray).unwrap_or_else(|| request_id.clone()), request_id, ip, user_agent }
 }
 
 /// Path parameters; a malformed one is 404, as an id that does not exist.
@@ -203,30 +231,48 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let too_large = || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "The body is larger than 1 MiB.");
-        let length = request
-            .headers()
-            .get(header::CONTENT_LENGTH)
-            .and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
-        if length.is_some_and(|length| length > MAX_BODY) {
-            return Err(too_large());
-        }
-        let bytes = Bytes::from_request(request, state).await.map_err(|_| too_large())?;
-        if bytes.len() > MAX_BODY {
-            return Err(too_large());
-        }
-        let mut json = serde_json::Deserializer::from_slice(&bytes);
-        let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-            // `rows[0].location` is `rows.$0.location` in the first product.
-            let path = error.path().to_string().replace('[', ".$").replace(']', "");
-            let path = if path == "." { String::new() } else { format!(".{path}") };
-            let why = error.inner().to_string();
-            let why = why.split(" at line ").next().unwrap_or_default();
-            Problem::validation(&format!("requestBody{path} - {why}"))
-        })?;
-        json.end().map_err(|_| Problem::validation("requestBody - more than one JSON value"))?;
-        Ok(Self(value))
+        parse(&body(request, state).await?).map(Self)
     }
+}
+
+/// The bytes of a JSON body.
+pub(crate) async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    announced(request.headers())?;
+    let bytes = Bytes::from_request(request, state).await.map_err(|_| too_large())?;
+    if bytes.len() > MAX_BODY { Err(too_large()) } else { Ok(bytes) }
+}
+
+/// Refuses a body by its headers: too long, or not JSON – what a form of another site could send unasked.
+fn announced(headers: &HeaderMap) -> Result<(), Problem> {
+    let text = |name| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    if text(header::CONTENT_LENGTH).parse::<usize>().is_ok_and(|length| length > MAX_BODY) {
+        return Err(too_large());
+    }
+    let kind = text(header::CONTENT_TYPE).split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json")) {
+        return Ok(());
+    }
+    let message = "A body of Content-Type application/json is needed.";
+    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message))
+}
+
+fn too_large() -> Problem {
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "The body is larger than 1 MiB.")
+}
+
+/// A JSON value, or where and why it is none.
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        // `rows[0].location` is `rows.$0.location` in the first product.
+        let path = error.path().to_string().replace('[', ".$").replace(']', "");
+        let path = if path == "." { String::new() } else { format!(".{path}") };
+        let why = error.inner().to_string();
+        let why = why.split(" at line ").next().unwrap_or_default();
+        Problem::validation(&format!("requestBody{path} - {why}"))
+    })?;
+    json.end().map_err(|_| Problem::validation("requestBody - more than one JSON value"))?;
+    Ok(value)
 }
 
 impl<T: Serialize> IntoResponse for Json<T> {

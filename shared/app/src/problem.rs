@@ -81,12 +81,26 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong on our side.")
     }
 
+    /// 429 with `Retry-After` in seconds.
+    pub fn too_many(retry_after_secs: i64) -> Self {
+        let mut problem =
+            Self::new(StatusCode::TOO_MANY_REQUESTS, "Too many attempts. Please wait and try again.");
+        problem.headers.push((header::RETRY_AFTER, HeaderValue::from(retry_after_secs.max(1))));
+        problem
+    }
+
     /// 503 with `Retry-After`.
     pub fn unavailable() -> Self {
         let mut problem =
             Self::new(StatusCode::SERVICE_UNAVAILABLE, "The service is busy. Please try again in a moment.");
         problem.headers.push((header::RETRY_AFTER, HeaderValue::from_static("2")));
         problem
+    }
+
+    /// 409: the change was based on another version than the stored one, which comes with it.
+    pub fn stale(current: &impl Serialize) -> Self {
+        Self::conflict("This was changed meanwhile. Reload it and try again.")
+            .with_current(serde_json::to_value(current).unwrap_or_default())
     }
 
     /// Adds the state that the client did not know of, as `current`.
@@ -126,6 +140,7 @@ impl From<db::Error> for Problem {
                 headers: vec![(header::RETRY_AFTER, HeaderValue::from_static("1"))],
                 ..Self::conflict("Somebody else is changing this. Please try again.")
             },
+            db::Error::BadValue => Self::unprocessable("A value of this request cannot be stored."),
             db::Error::Constraint { name } => {
                 tracing::warn!(constraint = name, "a constraint refused a request");
                 Self::conflict("This conflicts with what is stored.")

@@ -24,7 +24,7 @@ fn serve(function: &'static str, run: Box<dyn Fn(App) -> Run + Send + Sync>) -> 
         lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
             let request_id = event.context.request_id;
             let span = tracing::info_span!("schedule", request_id);
-            let trace = Trace { trace_id: request_id.clone(), request_id };
+            let trace = Trace { trace_id: request_id.clone(), request_id, ..Trace::default() };
             let outcome = runtime::traced(trace, run(app.clone())).instrument(span.clone()).await;
             telemetry::flush();
             outcome.map_err(|failure| {

@@ -82,7 +82,7 @@ async fn one(
     let request_id = context.request_id.unwrap_or_default();
     let span =
         tracing::info_span!("socket", request_id, connection_id = event.connection_id, kind = ?event.kind);
-    let trace = Trace { trace_id: request_id.clone(), request_id };
+    let trace = Trace { trace_id: request_id.clone(), request_id, ..Trace::default() };
     let outcome =
         runtime::traced(trace, async { handler(app.clone(), event).await }).instrument(span.clone()).await;
     let reply = outcome.unwrap_or_else(|failure| {

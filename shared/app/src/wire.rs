@@ -1,13 +1,43 @@
 //! What replies of several resources have in common.
 
-use axum::response::{IntoResponse, Response};
+use crate::Problem;
+use axum::{
+    extract::FromRequestParts,
+    response::{IntoResponse, Response},
+};
 use chrono::{DateTime, SecondsFormat, Utc};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// ISO 8601 in UTC with milliseconds and `Z` (`domain.md` §1).
 pub fn timestamp(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// The version that a change is based on: `If-Match: "3"`. A body's own `version` says the same.
+pub struct IfMatch(Option<i32>);
+
+impl IfMatch {
+    /// The version of the header, else of the body; none: the last writer wins.
+    pub fn or(&self, body: Option<i32>) -> Option<i32> {
+        self.0.or(body)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let Some(value) = parts.headers.get(header::IF_MATCH) else { return Ok(Self(None)) };
+        let text = value.to_str().unwrap_or_default().trim();
+        if text == "*" {
+            return Ok(Self(None));
+        }
+        let version = text.trim_start_matches("W/").trim_matches('"').parse();
+        version.map(|version| Self(Some(version))).map_err(|_| {
+            Problem::validation("header.If-Match - the version of what is changed is needed, such as \"3\"")
+        })
+    }
 }
 
 /// The tag of a state: the same state has the same. Two halves of 64 bits, so that two states do not meet;

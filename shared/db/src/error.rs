@@ -18,6 +18,9 @@ pub enum Error {
         /// As in the migrations, for example `timesheets_period_key`.
         name: String,
     },
+    /// A value that no column takes: a NUL character, a number or a date out of range.
+    #[error("a value cannot be stored")]
+    BadValue,
     /// Another transaction was in the way (deadlock, serialization, lock timeout). Try again at once.
     #[error("another change was in the way")]
     Conflict,
@@ -45,6 +48,10 @@ impl From<tokio_postgres::Error> for Error {
         let code = db.code();
         match code.code().get(..2) {
             Some("23") => return Self::Constraint { name: db.constraint().unwrap_or_default().to_owned() },
+            Some("22") => {
+                tracing::warn!(code = code.code(), "a value cannot be stored");
+                return Self::BadValue;
+            }
             Some("08" | "53" | "57" | "58") => return Self::Unavailable,
             Some("40") => return Self::Conflict,
             _ => {}

@@ -6,24 +6,30 @@
 //! row-level security binds to one company, and [`Db::system`], whose role may cross companies but is
 //! granted only what the relay, the schedules, the sockets and log-in need.
 
+pub mod audit;
 mod connect;
 pub mod dashboard;
+mod entity;
 mod error;
 pub mod exports;
+pub mod idempotency;
 pub mod live;
 pub mod mail;
 mod migrate;
 pub mod outbox;
 pub mod reports;
+pub mod teams;
 pub mod timesheets;
 mod tx;
 pub mod users;
 
+pub use audit::Audit;
 pub use connect::{Config, IamAuth};
+pub use entity::{Changed, Entity};
 pub use error::{Error, Result};
 pub use migrate::{migrate, migrate_with};
 pub use tokio_postgres::{CopyOutStream, Row, types::ToSql};
-pub use tx::{Commit, Committed, Reader, System, Tenant, Tx};
+pub use tx::{Commit, Committed, Reader, System, Tenant, Tx, counted};
 
 use deadpool_postgres::Pool;
 use domain::{CompanyId, QueueName};

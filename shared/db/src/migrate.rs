@@ -6,8 +6,10 @@ use crate::{
 };
 
 /// Every migration, oldest first. A test holds this list against the folder.
-const MIGRATIONS: &[(&str, &str)] =
-    &[("0001_foundation", include_str!("../../../migrations/0001_foundation.sql"))];
+const MIGRATIONS: &[(&str, &str)] = &[
+    ("0001_foundation", include_str!("../../../migrations/0001_foundation.sql")),
+    ("0002_rest_api", include_str!("../../../migrations/0002_rest_api.sql")),
+];
 
 /// Brings the database of `url` up to date as its owner; the number of migrations applied.
 pub async fn migrate(url: &str) -> Result<usize> {

@@ -5,11 +5,10 @@
 //! given out before commit, so a cursor passes over rows that commit late and loses them
 //! (`tests/src/outbox.rs` shows both).
 
-use crate::{Error, Result, System, Tx};
+use crate::{Error, Result, System, Tx, tx::OwnedParams as Params};
 use chrono::{DateTime, Utc};
 use domain::{Message, MessageId, QueueName};
 use std::time::Duration;
-use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 /// How long the request that wrote a row has to publish it before the relay may.
@@ -26,45 +25,19 @@ pub(crate) const INSERT: &str =
     from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::bool[], $8::float8[])
          as o (id, company_id, queue, topic, message, remote, delay)";
 
-/// The columns of [`INSERT`].
-pub(crate) struct Insert {
-    ids: Vec<Uuid>,
-    companies: Vec<Option<Uuid>>,
-    queues: Vec<&'static str>,
-    topics: Vec<&'static str>,
-    messages: Vec<serde_json::Value>,
-    remote: Vec<bool>,
-    lease: f64,
-    delays: Vec<f64>,
-}
-
-impl Insert {
-    pub(crate) fn new(messages: &[(QueueName, Message)], remote: &[QueueName]) -> Result<Self> {
-        let bodies: Result<Vec<_>, _> = messages.iter().map(|(_, m)| serde_json::to_value(m)).collect();
-        Ok(Self {
-            ids: messages.iter().map(|(_, m)| m.id.0).collect(),
-            companies: messages.iter().map(|(_, m)| m.company_id.map(|c| c.0)).collect(),
-            queues: messages.iter().map(|(q, _)| q.as_str()).collect(),
-            topics: messages.iter().map(|(_, m)| m.event.topic()).collect(),
-            messages: bodies.map_err(|e| Error::Internal(e.to_string()))?,
-            remote: messages.iter().map(|(q, _)| remote.contains(q)).collect(),
-            lease: f64::from(PUBLISH_LEASE_SECONDS),
-            delays: messages.iter().map(|(_, m)| f64::from(m.event.delay_seconds())).collect(),
-        })
-    }
-
-    pub(crate) fn params(&self) -> [&(dyn ToSql + Sync); 8] {
-        [
-            &self.ids,
-            &self.companies,
-            &self.queues,
-            &self.topics,
-            &self.messages,
-            &self.remote,
-            &self.lease,
-            &self.delays,
-        ]
-    }
+/// The parameters of [`INSERT`].
+pub(crate) fn insert(messages: &[(QueueName, Message)], remote: &[QueueName]) -> Result<Params> {
+    let bodies: Result<Vec<_>, _> = messages.iter().map(|(_, m)| serde_json::to_value(m)).collect();
+    Ok(vec![
+        Box::new(messages.iter().map(|(_, m)| m.id.0).collect::<Vec<_>>()),
+        Box::new(messages.iter().map(|(_, m)| m.company_id.map(|c| c.0)).collect::<Vec<_>>()),
+        Box::new(messages.iter().map(|(q, _)| q.as_str()).collect::<Vec<_>>()),
+        Box::new(messages.iter().map(|(_, m)| m.event.topic()).collect::<Vec<_>>()),
+        Box::new(bodies.map_err(|e| Error::Internal(e.to_string()))?),
+        Box::new(messages.iter().map(|(q, _)| remote.contains(q)).collect::<Vec<_>>()),
+        Box::new(f64::from(PUBLISH_LEASE_SECONDS)),
+        Box::new(messages.iter().map(|(_, m)| f64::from(m.event.delay_seconds())).collect::<Vec<_>>()),
+    ])
 }
 
 /// A message taken from the outbox, with the fencing token that lets its holder finish it.

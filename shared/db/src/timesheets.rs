@@ -1,6 +1,6 @@
 //! Weeks: sheets, their rows and cells. A save is one statement whatever the number of rows.
 
-use crate::{Error, Result, Tenant, Tx};
+use crate::{Error, Result, Tenant, Tx, entity::word};
 use chrono::{DateTime, Utc};
 use domain::{
     ApproverPolicy, Billable, CodeId, EntryStatus, Location, RowId, RowStatus, TimesheetId, TimesheetStatus,
@@ -54,11 +54,6 @@ pub struct Rejection {
     pub actor_name: Option<String>,
     /// When.
     pub occurred_at: DateTime<Utc>,
-}
-
-fn word<T>(row: &crate::Row, column: &str, parse: fn(&str) -> Option<T>) -> Result<T> {
-    let word: &str = row.get(column);
-    parse(word).ok_or_else(|| Error::Internal(format!("unknown {column} {word}")))
 }
 
 fn week(row: &crate::Row) -> Result<Week> {

@@ -1,23 +1,41 @@
 //! Transactions. `BEGIN` and the tenant's settings travel with the first statement, the outbox and the
 //! commit with the last, so a handler pays one round trip per statement it can read in its own code.
 
-use crate::{Error, Result, error::is_io, outbox};
+use crate::{Error, Result, audit, audit::Audit, error::is_io, outbox};
 use deadpool_postgres::{Object, Pool};
 use domain::{CompanyId, Event, MESSAGE_VERSION, Message, MessageId, QueueName, Trace};
-use futures_util::{FutureExt, future::try_join3};
+use futures_util::{FutureExt, future::try_join_all};
 use std::{
+    cell::Cell,
     future::Future,
     ops::{Deref, DerefMut},
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::Arc,
 };
 use tokio::sync::{Mutex, OnceCell};
 use tokio_postgres::{CopyOutStream, Row, Statement, types::ToSql};
 
 /// Values bound to `$1…$n`.
 type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
+/// The same, kept until the commit.
+pub(crate) type OwnedParams = Vec<Box<dyn ToSql + Sync + Send>>;
+
+tokio::task_local! {
+    static STATEMENTS: Cell<u32>;
+}
+
+/// Runs `work` and counts the statements it sends, without the BEGIN and COMMIT around them.
+pub async fn counted<T>(work: impl Future<Output = T>) -> (T, u32) {
+    STATEMENTS
+        .scope(Cell::new(0), async {
+            let result = work.await;
+            (result, STATEMENTS.with(Cell::get))
+        })
+        .await
+}
+
+fn count(statements: u32) {
+    let _ = STATEMENTS.try_with(|counter| counter.set(counter.get() + statements));
+}
 
 /// How a statement is run. An enum and not a closure: the future of a generic async closure is not `Send`.
 #[derive(Clone, Copy)]
@@ -65,8 +83,8 @@ pub struct Tx {
     fresh: Mutex<Option<Object>>,
     /// The connection after it.
     client: OnceCell<Object>,
-    statements: AtomicU32,
     events: Vec<(Option<CompanyId>, Event)>,
+    audits: Vec<Audit>,
     remote: Arc<[QueueName]>,
     finished: bool,
 }
@@ -78,8 +96,8 @@ impl Tx {
             begin,
             fresh: Mutex::new(Some(client)),
             client: OnceCell::new(),
-            statements: AtomicU32::new(0),
             events: Vec::new(),
+            audits: Vec::new(),
             remote,
             finished: false,
         }
@@ -119,13 +137,8 @@ impl Tx {
         }
     }
 
-    /// Statements run so far, without BEGIN and COMMIT.
-    pub fn statements(&self) -> u32 {
-        self.statements.load(Ordering::Relaxed)
-    }
-
     async fn run(&self, sql: &str, operation: Operation<'_>) -> Result<Done> {
-        self.statements.fetch_add(1, Ordering::Relaxed);
+        count(1);
         if let Some(client) = self.client.get() {
             return Ok(operation.on(client, sql).await?);
         }
@@ -148,7 +161,7 @@ impl Tx {
         Ok(result?)
     }
 
-    /// Writes the outbox and whatever `last` is, and commits, in one round trip.
+    /// Writes the outbox, the audit log and whatever `last` is, and commits, in one round trip.
     #[expect(
         clippy::disallowed_methods,
         reason = "when the transaction recorded it: now, whatever a handler says"
@@ -156,7 +169,8 @@ impl Tx {
     async fn finish(
         &mut self,
         trace: &Trace,
-        last: Option<(&'static str, Vec<Box<dyn ToSql + Sync + Send>>)>,
+        company: Option<CompanyId>,
+        last: Option<(&'static str, OwnedParams)>,
     ) -> Result<Committed> {
         let now = chrono::Utc::now();
         let messages: Vec<_> = std::mem::take(&mut self.events)
@@ -175,8 +189,17 @@ impl Tx {
                 })
             })
             .collect();
-        let insert = outbox::Insert::new(&messages, &self.remote)?;
-        if self.client.get().is_none() && messages.is_empty() && last.is_none() {
+        let mut writes: Vec<(&'static str, OwnedParams)> = Vec::new();
+        if !messages.is_empty() {
+            writes.push((outbox::INSERT, outbox::insert(&messages, &self.remote)?));
+        }
+        if let Some(company) = company
+            && !self.audits.is_empty()
+        {
+            writes.push((audit::INSERT, audit::insert(company, std::mem::take(&mut self.audits), trace, now)));
+        }
+        writes.extend(last);
+        if self.client.get().is_none() && writes.is_empty() {
             self.finished = true; // nothing was ever sent
             return Ok(Committed { remote: Vec::new() });
         }
@@ -184,34 +207,28 @@ impl Tx {
             self.query("select", &[]).await?; // begins
         }
         let client = self.client.get().ok_or(Error::Unavailable)?;
-        let insert_statement =
-            if messages.is_empty() { None } else { Some(client.prepare_cached(outbox::INSERT).await?) };
-        let last = match &last {
-            Some((sql, params)) => Some((client.prepare_cached(sql).await?, params)),
-            None => None,
-        };
-        let written = u32::from(insert_statement.is_some()) + u32::from(last.is_some());
-        self.statements.fetch_add(written, Ordering::Relaxed);
-        let write = async {
-            match &insert_statement {
-                Some(statement) => client.execute(statement, &insert.params()).await.map(drop),
-                None => Ok(()),
-            }
-        };
-        let bump = async {
-            let Some((statement, params)) = &last else { return Ok(()) };
-            let params: Vec<&(dyn ToSql + Sync)> =
-                params.iter().map(|p| &**p as &(dyn ToSql + Sync)).collect();
-            client.execute(statement, &params).await.map(drop)
-        };
-        // All three are sent before the first is answered. If one of them fails, the server makes a rollback of
+        count(u32::try_from(writes.len()).unwrap_or(u32::MAX));
+        let mut prepared = Vec::with_capacity(writes.len());
+        for (sql, params) in &writes {
+            prepared.push((client.prepare_cached(sql).await?, params));
+        }
+        // All are sent before the first is answered. If one of them fails, the server makes a rollback of
         // the commit, and the caller gets the error.
-        try_join3(write, bump, client.batch_execute("commit")).await?;
+        futures_util::try_join!(try_join_all(prepared.iter().map(|(statement, params)| write(client, statement, params))), client.batch_execute("commit"))?;
         self.finished = true;
         Ok(Committed {
             remote: messages.into_iter().filter(|(queue, _)| self.remote.contains(queue)).collect(),
         })
     }
+}
+
+async fn write(
+    client: &Object,
+    statement: &Statement,
+    params: &OwnedParams,
+) -> Result<(), tokio_postgres::Error> {
+    let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|p| &**p as &(dyn ToSql + Sync)).collect();
+    client.execute(statement, &params).await.map(drop)
 }
 
 impl Drop for Tx {
@@ -290,6 +307,11 @@ impl Tenant {
         self.tx.events.push((Some(self.company), event));
     }
 
+    /// Notes in the audit log what an administrator did; it is written with the commit, or not at all.
+    pub fn audit(&mut self, audit: Audit) {
+        self.tx.audits.push(audit);
+    }
+
     /// Says that this transaction changes what reports show: at commit the data version grows.
     pub fn touch_reports(&mut self) {
         self.touches_reports = true;
@@ -297,9 +319,9 @@ impl Tenant {
 
     /// Commits state and events together, or fails with neither.
     pub async fn commit(mut self, trace: &Trace) -> Result<Committed> {
-        let last: Option<(_, Vec<Box<dyn ToSql + Sync + Send>>)> =
+        let last: Option<(_, OwnedParams)> =
             self.touches_reports.then(|| (BUMP, vec![Box::new(self.company.0) as _]));
-        self.tx.finish(trace, last).await
+        self.tx.finish(trace, Some(self.company), last).await
     }
 }
 
@@ -326,7 +348,7 @@ impl System {
 
     /// Commits state and events together, or fails with neither.
     pub async fn commit(mut self, trace: &Trace) -> Result<Committed> {
-        self.tx.finish(trace, None).await
+        self.tx.finish(trace, None, None).await
     }
 }
 

@@ -1,10 +1,13 @@
 //! What happened, as messages. Every change records its events in its own transaction (the outbox);
 //! mail, dashboards and exports follow from them and from nothing else.
 
-use crate::{CompanyId, ExportId, MessageId, TimesheetId, TimesheetStatus, UserId, Week};
-use chrono::{DateTime, Utc};
+use crate::{
+    CompanyId, ExportId, InvitationId, LeaveId, LeaveStatus, MessageId, ResetId, TimesheetId, TimesheetStatus,
+    UserId, Week,
+};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{fmt, net::IpAddr};
 
 /// The version of the envelope and of every payload. A consumer accepts this one and the one before.
 pub const MESSAGE_VERSION: u32 = 1;
@@ -51,6 +54,12 @@ pub struct Trace {
     pub request_id: String,
     /// The trace id of `traceparent` or `X-Amzn-Trace-Id`.
     pub trace_id: String,
+    /// The caller's address, for the audit log; stays in the process.
+    #[serde(skip)]
+    pub ip: Option<IpAddr>,
+    /// The caller's `User-Agent`, likewise.
+    #[serde(skip)]
+    pub user_agent: Option<String>,
 }
 
 /// What travels on a queue: `{id, v, topic, company_id, occurred_at, trace, data}`.
@@ -112,7 +121,10 @@ pub enum Event {
     /// A week was handed in.
     #[serde(rename = "timesheet.submitted")]
     TimesheetSubmitted(TimesheetChange),
-    /// The owner saved a submitted week again, which takes it back.
+    /// The week's end came and the company hands in what is open (`domain.md` §7.6).
+    #[serde(rename = "timesheet.auto_submitted")]
+    TimesheetAutoSubmitted(TimesheetChange),
+    /// The owner took a submitted week back, or saved it again, which is the same.
     #[serde(rename = "timesheet.withdrawn")]
     TimesheetWithdrawn(TimesheetChange),
     /// A manager approved it.
@@ -121,6 +133,38 @@ pub enum Event {
     /// A manager rejected it, with a reason.
     #[serde(rename = "timesheet.rejected")]
     TimesheetRejected(TimesheetChange),
+    /// Somebody with the right to correct opened a decided week again, with a reason.
+    #[serde(rename = "timesheet.reopened")]
+    TimesheetReopened(TimesheetChange),
+    /// Somebody with the right to correct changed a week, with a reason; its status stays.
+    #[serde(rename = "timesheet.corrected")]
+    TimesheetCorrected(TimesheetChange),
+    /// Leave was asked for.
+    #[serde(rename = "leave.requested")]
+    LeaveRequested(LeaveChange),
+    /// Leave was granted, refused or cancelled.
+    #[serde(rename = "leave.decided")]
+    LeaveDecided(LeaveChange),
+    /// Somebody is invited to the company. The link is made when the mail is written.
+    #[serde(rename = "user.invited")]
+    UserInvited {
+        /// The invitation.
+        invitation_id: InvitationId,
+    },
+    /// Somebody has forgotten the password. The link is made when the mail is written.
+    #[serde(rename = "password.reset_requested")]
+    PasswordResetRequested {
+        /// The request.
+        reset_id: ResetId,
+        /// Who.
+        user_id: UserId,
+    },
+    /// A password was changed: the user hears of it, in case it was somebody else.
+    #[serde(rename = "password.changed")]
+    PasswordChanged {
+        /// Whose.
+        user_id: UserId,
+    },
     /// An export job waits to be written.
     #[serde(rename = "export.requested")]
     ExportRequested {
@@ -178,6 +222,26 @@ pub struct TimesheetChange {
     pub reason: Option<String>,
 }
 
+/// A leave request after a change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaveChange {
+    /// The request.
+    pub leave_id: LeaveId,
+    /// Who wants to be away.
+    pub user_id: UserId,
+    /// The first day.
+    pub start_date: NaiveDate,
+    /// The last day.
+    pub end_date: NaiveDate,
+    /// The status after the change.
+    pub status: LeaveStatus,
+    /// Who did it.
+    pub actor_id: UserId,
+    /// The reason of a refusal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
 /// The end of an export job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExportDone {
@@ -217,10 +281,18 @@ impl Event {
             | Self::ConnectionOpened { .. }
             | Self::ConnectionsGone { .. } => &[Live],
             Self::TimesheetSubmitted(_)
+            | Self::TimesheetAutoSubmitted(_)
             | Self::TimesheetApproved(_)
             | Self::TimesheetRejected(_)
+            | Self::TimesheetReopened(_)
+            | Self::TimesheetCorrected(_)
             | Self::ExportReady(_)
             | Self::ExportFailed(_) => &[Notifications, Live],
+            Self::LeaveRequested(_)
+            | Self::LeaveDecided(_)
+            | Self::UserInvited { .. }
+            | Self::PasswordResetRequested { .. }
+            | Self::PasswordChanged { .. } => &[Notifications],
             Self::ExportRequested { .. } => &[Exports],
             Self::Push { .. } => &[Push],
         }
@@ -234,6 +306,14 @@ impl Event {
             Self::TimesheetWithdrawn(_) => "timesheet.withdrawn",
             Self::TimesheetApproved(_) => "timesheet.approved",
             Self::TimesheetRejected(_) => "timesheet.rejected",
+            Self::TimesheetAutoSubmitted(_) => "timesheet.auto_submitted",
+            Self::TimesheetReopened(_) => "timesheet.reopened",
+            Self::TimesheetCorrected(_) => "timesheet.corrected",
+            Self::LeaveRequested(_) => "leave.requested",
+            Self::LeaveDecided(_) => "leave.decided",
+            Self::UserInvited { .. } => "user.invited",
+            Self::PasswordResetRequested { .. } => "password.reset_requested",
+            Self::PasswordChanged { .. } => "password.changed",
             Self::ExportRequested { .. } => "export.requested",
             Self::ExportReady(_) => "export.ready",
             Self::ExportFailed(_) => "export.failed",
@@ -264,7 +344,7 @@ mod tests {
             v: MESSAGE_VERSION,
             company_id: Some(CompanyId::new()),
             occurred_at: Utc::now(),
-            trace: Trace { request_id: "r".into(), trace_id: "t".into() },
+            trace: Trace { request_id: "r".into(), trace_id: "t".into(), ..Trace::default() },
             event: Event::ExportRequested { export_id: ExportId::new() },
         };
         let body = serde_json::to_string(&message).unwrap();

@@ -2,12 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
         #[serde(transparent)]
         pub struct $name(pub Uuid);
 
@@ -61,6 +62,14 @@ ids! {
     CodeId,
     /// An export job.
     ExportId,
+    /// A cell of a week, or an entry of the period API.
+    EntryId,
+    /// A leave request.
+    LeaveId,
+    /// An invitation to a company.
+    InvitationId,
+    /// A request for a new password.
+    ResetId,
     /// A message of the outbox; consumers recognise a redelivery by it.
     MessageId,
 }

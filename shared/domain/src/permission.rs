@@ -1,12 +1,14 @@
 //! Permission keys (`domain.md` §5.2). A route asks for a key, never for a role's name.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
+use utoipa::ToSchema;
 
 macro_rules! permissions {
     ($($variant:ident = $key:literal: $doc:literal),+ $(,)?) => {
         /// A permission key a role can hold.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum Permission { $(#[doc = $doc] $variant),+ }
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+        pub enum Permission { $(#[doc = $doc] #[serde(rename = $key)] $variant),+ }
 
         impl Permission {
             /// Every key, in the order of `domain.md` §5.2.
@@ -80,6 +82,7 @@ permissions! {
     DeleteRolePermission = "delete_role_permission": "Unlink a role and a permission.",
     LeaveApproveTeam = "leave.approve.team": "Decide on leave requests.",
     LeaveViewOrg = "leave.view.org": "See every leave request of the company.",
+    PlatformManage = "platform.manage": "Run the platform: companies, user statuses, permission keys.",
 }
 
 impl fmt::Display for Permission {
@@ -150,7 +153,9 @@ pub fn seeded_roles() -> Vec<(&'static str, &'static str, Vec<Permission>)> {
         P::ReportViewOrg,
         P::AuditViewCompany,
     ];
-    let company_admin = P::ALL.iter().copied().filter(|p| *p != P::PolicyManage).collect();
+    // Nobody in a company runs the platform; the operator's role is made by hand (docs/deploy.md).
+    let every: Vec<_> = P::ALL.iter().copied().filter(|p| *p != P::PlatformManage).collect();
+    let company_admin = every.iter().copied().filter(|p| *p != P::PolicyManage).collect();
     vec![
         ("employee", "Fills in a timesheet", member),
         ("manager", "Approves a team's timesheets", manager),
@@ -158,7 +163,7 @@ pub fn seeded_roles() -> Vec<(&'static str, &'static str, Vec<Permission>)> {
         ("payroll", "Reports on and exports time", payroll),
         ("auditor", "Reads everything, changes nothing", auditor),
         ("company_admin", "Manages the company", company_admin),
-        ("project_code_admin", "Holds every permission", P::ALL.to_vec()),
+        ("project_code_admin", "Holds every permission of a company", every),
     ]
 }
 

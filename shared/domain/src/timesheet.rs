@@ -1,34 +1,6 @@
 //! The states of a week and the moves between them (`domain.md` §4.1).
 
-use serde::{Deserialize, Serialize};
-use std::fmt;
-
-/// Makes an enum that is stored and sent as fixed words.
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        pub enum $name { $($(#[$vdoc])* #[serde(rename = $word)] $variant),+ }
-
-        impl $name {
-            /// Every value.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-            /// The word in the database and on the wire.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word),+ }
-            }
-            /// The value of a word.
-            pub fn parse(word: &str) -> Option<Self> {
-                match word { $($word => Some(Self::$variant),)+ _ => None }
-            }
-        }
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    };
-}
+use crate::words::words;
 
 words! {
     /// `timesheets.status`.
@@ -122,6 +94,40 @@ words! {
     }
 }
 
+words! {
+    /// What one named approver has said (`timesheet_approvals.status`).
+    ApprovalStatus {
+        /// Nothing yet.
+        Pending = "PENDING",
+        /// Yes.
+        Approved = "APPROVED",
+        /// No.
+        Rejected = "REJECTED",
+    }
+}
+
+words! {
+    /// What kind of work an action code stands for (`action_codes.type`).
+    CodeType {
+        /// Billed, unless a row says otherwise.
+        Billable = "billable",
+        /// Not billed.
+        NonBillable = "non-billable",
+    }
+}
+
+words! {
+    /// Where an action code may be worked on (`action_codes.location_policy`).
+    LocationPolicy {
+        /// Anywhere.
+        Any = "any",
+        /// In an office.
+        OfficeOnly = "office_only",
+        /// At home.
+        HomeworkingOnly = "homeworking_only",
+    }
+}
+
 impl Location {
     /// The entry's word for it.
     pub fn work_mode(self) -> WorkMode {
@@ -144,6 +150,10 @@ pub enum Transition {
     Approve,
     /// An approver sends it back.
     Reject,
+    /// The owner takes it back before anybody decided.
+    Withdraw,
+    /// Somebody with `timesheet.correct.org` opens it again.
+    Reopen,
 }
 
 /// The move is not allowed from this state; the text is for the user.
@@ -156,17 +166,20 @@ impl TimesheetStatus {
     /// week is not reopened by saving, submitting twice changes nothing).
     pub fn after(self, transition: Transition) -> Result<Self, WrongState> {
         use TimesheetStatus::{Approved, Draft, Rejected, Submitted};
-        use Transition::{Approve, Reject, Save, Submit};
+        use Transition::{Approve, Reject, Reopen, Save, Submit, Withdraw};
         match (self, transition) {
-            (Draft | Submitted, Save) => Ok(Draft),
+            (Draft | Submitted, Save) | (Submitted, Withdraw) | (Submitted | Approved | Rejected, Reopen) => {
+                Ok(Draft)
+            }
             (Approved, Save) => Err(WrongState("This week is approved. Ask HR for a correction.")),
             (Draft | Rejected | Submitted, Submit) => Ok(Submitted),
             (Approved, Submit) => Err(WrongState("This week is already approved.")),
             (Submitted, Approve) => Ok(Approved),
             (Submitted, Reject) | (Rejected, Save) => Ok(Rejected),
-            (Draft | Approved | Rejected, Approve | Reject) => {
+            (Draft | Approved | Rejected, Approve | Reject | Withdraw) => {
                 Err(WrongState("Timesheet is not in submitted status"))
             }
+            (Draft, Reopen) => Err(WrongState("This week is open already.")),
         }
     }
 }
@@ -178,15 +191,18 @@ mod tests {
     #[test]
     fn the_state_machine_has_exactly_these_moves() {
         use TimesheetStatus::{Approved, Draft, Rejected, Submitted};
-        use Transition::{Approve, Reject, Save, Submit};
+        use Transition::{Approve, Reject, Reopen, Save, Submit, Withdraw};
         let table = [
-            (Draft, [Some(Draft), Some(Submitted), None, None]),
-            (Submitted, [Some(Draft), Some(Submitted), Some(Approved), Some(Rejected)]),
-            (Approved, [None, None, None, None]),
-            (Rejected, [Some(Rejected), Some(Submitted), None, None]),
+            (Draft, [Some(Draft), Some(Submitted), None, None, None, None]),
+            (
+                Submitted,
+                [Some(Draft), Some(Submitted), Some(Approved), Some(Rejected), Some(Draft), Some(Draft)],
+            ),
+            (Approved, [None, None, None, None, None, Some(Draft)]),
+            (Rejected, [Some(Rejected), Some(Submitted), None, None, None, Some(Draft)]),
         ];
         for (from, expected) in table {
-            let reached = [Save, Submit, Approve, Reject].map(|t| from.after(t).ok());
+            let reached = [Save, Submit, Approve, Reject, Withdraw, Reopen].map(|t| from.after(t).ok());
             assert_eq!(reached, expected, "from {from}");
         }
     }

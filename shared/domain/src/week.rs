@@ -8,6 +8,7 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet},
     fmt,
 };
+use utoipa::ToSchema;
 
 /// Minutes of a day: no cell and no day of one person may hold more.
 pub const MINUTES_PER_DAY: i32 = 1440;
@@ -17,8 +18,9 @@ pub const MAX_ROWS: usize = 200;
 pub const MAX_NOTE: usize = 2000;
 
 /// A week, named by its Monday (`domain.md` §7.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "NaiveDate", into = "NaiveDate")]
+#[schema(value_type = NaiveDate)]
 pub struct Week(NaiveDate);
 
 /// Why a date names no week.
@@ -106,7 +108,7 @@ pub struct Row {
 }
 
 /// A cell: one row on one day.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Cell {
     /// The day, inside the week.
     pub day: NaiveDate,

@@ -1,6 +1,6 @@
 //! `GET /auth/current` – the caller, as the web client probes its session (`domain.md` §6.1.4).
 
-use app::{App, Auth, Caller, Json, Problem, Route};
+use app::{Access, App, Caller, Json, Problem, Route};
 use axum::{
     extract::State,
     http::{Method, header},
@@ -13,8 +13,7 @@ pub const ROUTE: Route = Route {
     function: "api-auth",
     method: Method::GET,
     path: "/auth/current",
-    permission: None,
-    auth: Auth::Caller,
+    access: Access::SignedIn,
     handler: || get(current),
 };
 

@@ -1,7 +1,7 @@
 //! `POST /auth/login` – a session for an address and a password (`domain.md` §6.1.2).
 
 use crate::cookies;
-use app::{App, Auth, ClientInfo, Json, Problem, Route};
+use app::{Access, App, ClientInfo, Json, Problem, Route};
 use argon2::{Argon2, PasswordVerifier, password_hash::phc::PasswordHash};
 use axum::{extract::State, http::Method, response::IntoResponse, routing::post};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -16,8 +16,7 @@ pub const ROUTE: Route = Route {
     function: "api-login",
     method: Method::POST,
     path: "/auth/login",
-    permission: None,
-    auth: Auth::Public,
+    access: Access::Public,
     handler: || post(login),
 };
 

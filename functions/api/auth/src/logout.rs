@@ -1,7 +1,7 @@
 //! `POST /auth/logout` – ends the session of the token (`domain.md` §6.1.3). Ending it twice is no error.
 
 use crate::cookies;
-use app::{App, Auth, Caller, ClientInfo, Problem, Route};
+use app::{Access, App, Caller, ClientInfo, Problem, Route};
 use axum::{
     extract::State,
     http::{Method, StatusCode},
@@ -13,8 +13,7 @@ pub const ROUTE: Route = Route {
     function: "api-auth",
     method: Method::POST,
     path: "/auth/logout",
-    permission: None,
-    auth: Auth::Caller,
+    access: Access::SignedIn,
     handler: || post(logout),
 };
 

@@ -2,7 +2,7 @@
 //! follow when it is ready.
 
 use crate::body::ExportBody;
-use app::{App, Auth, Caller, Json, Problem, Route};
+use app::{Access, App, Caller, Json, Problem, Route};
 use axum::{
     extract::State,
     http::{Method, StatusCode, header::LOCATION},
@@ -22,8 +22,7 @@ pub(crate) const ROUTE: Route = Route {
     function: "api-exports",
     method: Method::POST,
     path: "/exports",
-    permission: Some(Permission::TimesheetExportOrg),
-    auth: Auth::Caller,
+    access: Access::Key(Permission::TimesheetExportOrg),
     handler: || post(create),
 };
 

@@ -1,7 +1,7 @@
 //! `GET /exports/{id}/download` – a redirect to the file. The link is made at each click, after the permission was
 //! checked again, and lives for five minutes.
 
-use app::{App, Auth, Caller, Path, Problem, Route};
+use app::{Access, App, Caller, Path, Problem, Route};
 use axum::{
     extract::State,
     http::{
@@ -22,8 +22,7 @@ pub(crate) const ROUTE: Route = Route {
     function: "api-exports",
     method: Method::GET,
     path: "/exports/{id}/download",
-    permission: Some(Permission::TimesheetExportOrg),
-    auth: Auth::Caller,
+    access: Access::Key(Permission::TimesheetExportOrg),
     handler: || get(download),
 };
 

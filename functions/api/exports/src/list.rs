@@ -1,7 +1,7 @@
 //! `GET /exports` – the company's export jobs, the newest first.
 
 use crate::body::ExportBody;
-use app::{App, Auth, Caller, Json, Problem, Query, Route};
+use app::{Access, App, Caller, Json, Problem, Query, Route};
 use axum::{extract::State, http::Method, routing::get};
 use db::exports;
 use domain::{ExportId, Permission};
@@ -15,8 +15,7 @@ pub(crate) const ROUTE: Route = Route {
     function: "api-exports",
     method: Method::GET,
     path: "/exports",
-    permission: Some(Permission::TimesheetExportOrg),
-    auth: Auth::Caller,
+    access: Access::Key(Permission::TimesheetExportOrg),
     handler: || get(list),
 };
 

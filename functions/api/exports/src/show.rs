@@ -1,7 +1,7 @@
 //! `GET /exports/{id}` – one export job, with its progress.
 
 use crate::body::ExportBody;
-use app::{App, Auth, Caller, Json, Path, Problem, Route};
+use app::{Access, App, Caller, Json, Path, Problem, Route};
 use axum::{extract::State, http::Method, routing::get};
 use db::exports;
 use domain::{ExportId, Permission};
@@ -11,8 +11,7 @@ pub(crate) const ROUTE: Route = Route {
     function: "api-exports",
     method: Method::GET,
     path: "/exports/{id}",
-    permission: Some(Permission::TimesheetExportOrg),
-    auth: Auth::Caller,
+    access: Access::Key(Permission::TimesheetExportOrg),
     handler: || get(show),
 };
 

@@ -2,7 +2,7 @@
 //! from which the channel of the same name leads on. Also what clients without a socket poll.
 
 use crate::scope;
-use app::{App, Auth, Caller, Json, Path, Problem, Query, Route};
+use app::{Access, App, Caller, Json, Path, Problem, Query, Route};
 use axum::{
     extract::State,
     http::{HeaderMap, Method},
@@ -19,8 +19,7 @@ pub(crate) const ROUTE: Route = Route {
     function: "api-realtime",
     method: Method::GET,
     path: "/dashboard/{scope}",
-    permission: None, // depends on the scope
-    auth: Auth::Caller,
+    access: Access::SignedIn, // depends on the scope
     handler: || get(dashboard),
 };
 

@@ -2,7 +2,7 @@
 //! counterpart of recovery, and how a client with a socket fills a gap that it sees.
 
 use crate::scope;
-use app::{App, Auth, Caller, Json, Path, Problem, Query, Route};
+use app::{Access, App, Caller, Json, Path, Problem, Query, Route};
 use axum::{extract::State, http::Method, routing::get};
 use live::Channel;
 use serde::{Deserialize, Serialize};
@@ -16,8 +16,7 @@ pub(crate) const ROUTE: Route = Route {
     function: "api-realtime",
     method: Method::GET,
     path: "/dashboard/{scope}/events",
-    permission: None, // depends on the scope
-    auth: Auth::Caller,
+    access: Access::SignedIn, // depends on the scope
     handler: || get(events),
 };
 

@@ -1,7 +1,7 @@
 //! `POST /realtime/token` – a short token for the socket's `connect`, and the channels that the caller may
 //! subscribe to. Clients call it again (the SDK's `getToken`) when the token has ended.
 
-use app::{App, Auth, Caller, Json, Problem, Route};
+use app::{Access, App, Caller, Json, Problem, Route};
 use axum::{extract::State, http::Method, routing::post};
 use domain::Permission;
 use live::Channel;
@@ -15,8 +15,7 @@ pub(crate) const ROUTE: Route = Route {
     function: "api-realtime",
     method: Method::POST,
     path: "/realtime/token",
-    permission: None, // everybody has at least a channel of their own
-    auth: Auth::Caller,
+    access: Access::SignedIn, // everybody has at least a channel of their own
     handler: || post(create),
 };
 

@@ -1,7 +1,7 @@
 //! `GET /reports/time?from=&to=&groupBy=` – minutes by person, team, code, day, …; from the cache if nothing
 //! has changed since it was computed.
 
-use app::{App, Auth, Caller, Json, Problem, Query, Route};
+use app::{Access, App, Caller, Json, Problem, Query, Route};
 use axum::{
     extract::State,
     http::{HeaderMap, Method},
@@ -17,8 +17,7 @@ pub const ROUTE: Route = Route {
     function: "api-reports",
     method: Method::GET,
     path: "/reports/time",
-    permission: None, // of the company or of one's teams: decided below
-    auth: Auth::Caller,
+    access: Access::SignedIn, // of the company or of one's teams: decided below
     handler: || get(time),
 };
 

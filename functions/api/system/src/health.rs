@@ -1,6 +1,6 @@
 //! `GET /system/health` – alive; with `?deep=true` also what is behind it and on which fallback.
 
-use app::{App, Auth, Json, Problem, Query, Route, config};
+use app::{Access, App, Json, Problem, Query, Route, config};
 use axum::{extract::State, http::Method, routing::get};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -9,8 +9,7 @@ pub const ROUTE: Route = Route {
     function: "api-system",
     method: Method::GET,
     path: "/system/health",
-    permission: None,
-    auth: Auth::Public,
+    access: Access::Public,
     handler: || get(health),
 };
 

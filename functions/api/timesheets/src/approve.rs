@@ -1,7 +1,7 @@
 //! `PUT /timesheets/{id}/approve` – agrees with a submitted week, its rows and its entries (`domain.md` §4.1).
 
 use crate::body::{SheetBody, event};
-use app::{App, Auth, Caller, Json, Path, Problem, Route};
+use app::{Access, App, Caller, Json, Path, Problem, Route};
 use axum::{extract::State, http::Method, routing::put};
 use db::timesheets::Sheet;
 use domain::{ApproverPolicy, Event, Permission, TimesheetChange, TimesheetId, Transition};
@@ -10,8 +10,7 @@ pub const ROUTE: Route = Route {
     function: "api-timesheets",
     method: Method::PUT,
     path: "/timesheets/{id}/approve",
-    permission: Some(Permission::TimesheetApproveTeam),
-    auth: Auth::Caller,
+    access: Access::Key(Permission::TimesheetApproveTeam),
     handler: || put(approve),
 };
 

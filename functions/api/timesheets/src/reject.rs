@@ -1,7 +1,7 @@
 //! `PUT /timesheets/{id}/reject` – sends a submitted week back with a reason (`domain.md` §4.1).
 
 use crate::{approve::decide, body::SheetBody};
-use app::{App, Auth, Caller, Json, Path, Problem, Route};
+use app::{Access, App, Caller, Json, Path, Problem, Route};
 use axum::{extract::State, http::Method, routing::put};
 use domain::{Event, Permission, TimesheetId, Transition};
 use serde::Deserialize;
@@ -10,8 +10,7 @@ pub const ROUTE: Route = Route {
     function: "api-timesheets",
     method: Method::PUT,
     path: "/timesheets/{id}/reject",
-    permission: Some(Permission::TimesheetRejectTeam),
-    auth: Auth::Caller,
+    access: Access::Key(Permission::TimesheetRejectTeam),
     handler: || put(reject),
 };
 

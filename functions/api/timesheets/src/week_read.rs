@@ -4,7 +4,7 @@ use crate::{
     access::{Whose, unknown_owner, week},
     body::WeekBody,
 };
-use app::{App, Auth, Caller, Json, Path, Problem, Query, Route};
+use app::{Access, App, Caller, Json, Path, Problem, Query, Route};
 use axum::{extract::State, http::Method, routing::get};
 use domain::Permission;
 
@@ -12,8 +12,7 @@ pub const ROUTE: Route = Route {
     function: "api-timesheets",
     method: Method::GET,
     path: "/timesheet/weeks/{weekStart}/timesheet",
-    permission: None, // one's own, a team's or the company's: decided below
-    auth: Auth::Caller,
+    access: Access::SignedIn, // one's own, a team's or the company's: decided below
     handler: || get(read),
 };
 

@@ -4,7 +4,7 @@ use crate::{
     access::{Whose, unknown_owner, week},
     body::{WeekBody, event},
 };
-use app::{App, Auth, Caller, Json, Path, Problem, Query, Route};
+use app::{Access, App, Caller, Json, Path, Problem, Query, Route};
 use axum::{
     extract::State,
     http::{Method, StatusCode},
@@ -22,8 +22,7 @@ pub const ROUTE: Route = Route {
     function: "api-timesheets",
     method: Method::PUT,
     path: "/timesheet/weeks/{weekStart}/timesheet",
-    permission: None, // one's own or, with another permission, somebody else's
-    auth: Auth::Caller,
+    access: Access::SignedIn, // one's own or, with another permission, somebody else's
     handler: || put(save),
 };
 

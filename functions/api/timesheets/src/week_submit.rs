@@ -6,7 +6,7 @@ use crate::{
     body::{WeekBody, event},
     week_save::lock_or_create,
 };
-use app::{App, Auth, Caller, Json, Path, Problem, Query, Route};
+use app::{Access, App, Caller, Json, Path, Problem, Query, Route};
 use axum::{extract::State, http::Method, routing::post};
 use domain::{Event, Permission, Transition};
 
@@ -14,8 +14,7 @@ pub const ROUTE: Route = Route {
     function: "api-timesheets",
     method: Method::POST,
     path: "/timesheet/weeks/{weekStart}/submit",
-    permission: None, // one's own or, with another permission, somebody else's
-    auth: Auth::Caller,
+    access: Access::SignedIn, // one's own or, with another permission, somebody else's
     handler: || post(submit),
 };
 

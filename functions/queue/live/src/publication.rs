@@ -18,11 +18,19 @@ pub(crate) fn subject(event: &Event) -> Option<Subject<'_>> {
     match event {
         Event::TimesheetSaved(change)
         | Event::TimesheetSubmitted(change)
+        | Event::TimesheetAutoSubmitted(change)
+        | Event::TimesheetReopened(change)
+        | Event::TimesheetCorrected(change)
         | Event::TimesheetWithdrawn(change)
         | Event::TimesheetApproved(change)
         | Event::TimesheetRejected(change) => Some(Subject::Timesheet(change)),
         Event::ExportReady(done) | Event::ExportFailed(done) => Some(Subject::Export(done)),
-        Event::ExportRequested { .. }
+        Event::LeaveRequested(_)
+        | Event::LeaveDecided(_)
+        | Event::UserInvited { .. }
+        | Event::PasswordResetRequested { .. }
+        | Event::PasswordChanged { .. }
+        | Event::ExportRequested { .. }
         | Event::ConnectionOpened { .. }
         | Event::ConnectionsGone { .. }
         | Event::Push { .. } => None,
