@@ -3,7 +3,9 @@
 
 #![cfg(test)]
 
+mod api;
 mod cache;
+mod generated;
 mod live;
 mod outbox;
 mod story;

@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Test(Test),
     /// Check the invariants of the workspace (docs/architecture.md)
     Check,
+    /// Write docs/openapi.json, docs/permissions.md, the routes of template.yaml and of cargo lambda watch
+    Generate,
     /// Fill a database with plausible companies
     Seed(Seed),
     /// Run a benchmark on release binaries
@@ -57,6 +59,7 @@ impl Command {
             Self::Dev(dev) => dev.run().await,
             Self::Test(test) => test.run().await,
             Self::Check => check::run(),
+            Self::Generate => Test::generate().run().await,
             Self::Seed(seed) => seed.run().await,
             Self::Bench(bench) => bench.run().await,
             Self::Doctor => doctor::run().await,

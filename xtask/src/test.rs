@@ -20,6 +20,9 @@ use tokio::process::Command;
 pub(crate) struct Test {
     /// Only the Rust tests whose name holds this (and none of the other stages)
     filter: Option<String>,
+    /// Write the generated files instead of holding them against the code
+    #[arg(skip)]
+    generate: bool,
 }
 
 /// The stages, in the order in which they say something cheap first.
@@ -36,6 +39,11 @@ struct Services {
 }
 
 impl Test {
+    /// Writes the generated files: some are made from the code, one from what the running system answers.
+    pub(crate) fn generate() -> Self {
+        Self { filter: Some("generated".to_owned()), generate: true }
+    }
+
     /// Runs all stages, or up to the first that fails; the table says which.
     pub(crate) async fn run(self) -> Result<()> {
         let started = Instant::now();
@@ -87,7 +95,10 @@ impl Test {
     }
 
     async fn tests(&self, services: &Services) -> Result<()> {
-        let vars = services.environment();
+        let mut vars = services.environment();
+        if self.generate {
+            vars.insert("GOGOTIME_GENERATE".to_owned(), "1".to_owned());
+        }
         let filter = self.filter.as_deref();
         let with = |mut command: Command| {
             command.envs(&vars).args(filter);

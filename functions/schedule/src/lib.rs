@@ -1,5 +1,6 @@
 //! Scheduled functions (EventBridge): each looks at what is due, whichever tick this is.
 
+pub mod auto_submit;
 pub mod heartbeat;
 pub mod migrate;
 pub mod nightly;

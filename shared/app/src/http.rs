@@ -63,14 +63,14 @@ pub fn serve_http_after(
 ) -> Result {
     runtime::start(function, |app| async move {
         boot(app.clone()).await;
-        lambda_http::run(router(app, function, routes)).await
+        lambda_http::run(router(app, routes.iter().filter(|route| route.function == function))).await
     })
 }
 
-/// The routes of `function` with everything around them.
-pub fn router(app: App, function: &'static str, routes: &'static [Route]) -> Router {
+/// Routes with everything around them.
+pub fn router(app: App, routes: impl IntoIterator<Item = &'static Route>) -> Router {
     let mut api = Router::new();
-    for route in routes.iter().filter(|route| route.function == function) {
+    for route in routes {
         let guard =
             middleware::from_fn_with_state(app.clone(), move |State(app): State<App>, request, next| {
                 guard(app, route, request, next)

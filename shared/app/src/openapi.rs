@@ -11,11 +11,11 @@ use utoipa::openapi::OpenApi;
 /// `ROUTES` for the functions, and `docs()`, which no function calls and so no function contains.
 #[macro_export]
 macro_rules! routes {
-    ($($module:ident :: $handler:ident),+ $(,)?) => {
-        pub const ROUTES: &[$crate::Route] = &[$($module::ROUTE),+];
+    ($($module:ident :: $handler:ident),* $(,)?) => {
+        pub const ROUTES: &[$crate::Route] = &[$($module::ROUTE),*];
 
         #[derive(utoipa::OpenApi)]
-        #[openapi(paths($($module::$handler),+))]
+        #[openapi(paths($($module::$handler),*))]
         struct Docs;
 
         /// The descriptions of [`ROUTES`].

@@ -1,10 +1,12 @@
 //! What tests share: a database of their own, people in it, the running system, and clients.
 
+mod api;
 mod clients;
 mod database;
 mod people;
 mod world;
 
+pub(crate) use api::{Api, Client, Reply};
 pub(crate) use clients::{Http, Script};
 pub(crate) use database::Database;
 pub(crate) use people::{Company, PASSWORD, Person};

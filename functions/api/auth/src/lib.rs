@@ -8,3 +8,7 @@ pub mod login;
 pub mod logout;
 
 pub const ROUTES: &[app::Route] = &[login::ROUTE, logout::ROUTE, current::ROUTE];
+
+pub fn docs() -> utoipa::openapi::OpenApi {
+    utoipa::openapi::OpenApi::default()
+}

@@ -8,3 +8,7 @@ mod show;
 
 /// The routes of this function.
 pub const ROUTES: &[app::Route] = &[create::ROUTE, list::ROUTE, show::ROUTE, download::ROUTE];
+
+pub fn docs() -> utoipa::openapi::OpenApi {
+    utoipa::openapi::OpenApi::default()
+}

@@ -8,3 +8,7 @@ mod token;
 
 /// The routes of this function.
 pub const ROUTES: &[app::Route] = &[token::ROUTE, dashboard::ROUTE, events::ROUTE];
+
+pub fn docs() -> utoipa::openapi::OpenApi {
+    utoipa::openapi::OpenApi::default()
+}

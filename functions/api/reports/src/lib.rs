@@ -5,3 +5,7 @@
 pub mod time;
 
 pub const ROUTES: &[app::Route] = &[time::ROUTE];
+
+pub fn docs() -> utoipa::openapi::OpenApi {
+    utoipa::openapi::OpenApi::default()
+}

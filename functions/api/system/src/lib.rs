@@ -5,3 +5,7 @@
 pub mod health;
 
 pub const ROUTES: &[app::Route] = &[health::ROUTE];
+
+pub fn docs() -> utoipa::openapi::OpenApi {
+    utoipa::openapi::OpenApi::default()
+}

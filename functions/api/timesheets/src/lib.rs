@@ -12,3 +12,7 @@ pub mod week_submit;
 
 pub const ROUTES: &[app::Route] =
     &[week_read::ROUTE, week_save::ROUTE, week_submit::ROUTE, approve::ROUTE, reject::ROUTE];
+
+pub fn docs() -> utoipa::openapi::OpenApi {
+    utoipa::openapi::OpenApi::default()
+}

@@ -1,0 +1,5 @@
+//! Action codes and their categories.
+
+#![expect(missing_docs, reason = "a route is described by its module and its contract")]
+
+app::routes! {}

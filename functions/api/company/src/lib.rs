@@ -1,0 +1,5 @@
+//! The company, its settings and its menu.
+
+#![expect(missing_docs, reason = "a route is described by its module and its contract")]
+
+app::routes! {}

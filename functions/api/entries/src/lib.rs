@@ -1,0 +1,5 @@
+//! Single entries, named approvers and history.
+
+#![expect(missing_docs, reason = "a route is described by its module and its contract")]
+
+app::routes! {}

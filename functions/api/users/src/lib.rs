@@ -1,0 +1,5 @@
+//! Users, their statuses, invitations and notification preferences.
+
+#![expect(missing_docs, reason = "a route is described by its module and its contract")]
+
+app::routes! {}

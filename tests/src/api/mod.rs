@@ -1,0 +1,12 @@
+//! What each resource promises, one module each.
+
+mod auth;
+mod calendar;
+mod codes;
+mod company;
+mod entries;
+mod leave;
+mod roles;
+mod teams;
+mod timesheets;
+mod users;
