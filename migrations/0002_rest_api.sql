@@ -12,10 +12,17 @@ insert into user_statuses (id, code, name, description, can_login, is_terminal) 
   (gen_random_uuid(), 'TERMINATED', 'Terminated', 'Has left', false, true)
 on conflict do nothing;
 
+-- A deleted role leaves its name to another.
+alter table roles drop constraint roles_name_key;
+create unique index roles_name_key on roles (company_id, name) where deleted_at is null;
+
 alter table company_settings
   -- Hands in the week's open sheets at the end of the last working day (domain.md §7.6).
   add column auto_submit bool not null default false,
-  add column auto_submit_hour smallint not null default 18 check (auto_submit_hour between 0 and 23);
+  add column auto_submit_hour smallint not null default 18 check (auto_submit_hour between 0 and 23),
+  -- A new company can enter time at once: without an office no row in an office would be accepted.
+  alter column default_country_code set default 'US',
+  alter column office_country_codes set default '{US}';
 
 -- Refresh tokens rotate. All tokens of a session begin with the same random bytes, of which family_hash is the
 -- SHA-256: a token of the family that is neither the current one nor the one just replaced is a stolen one.
@@ -286,6 +293,7 @@ begin
 end $$;
 revoke update, delete on audit_logs, login_attempts from gogotime_app;
 grant delete on idempotency_keys, password_resets, login_attempts to gogotime_system;
+grant insert on password_resets, login_attempts to gogotime_system; -- log-in does not know the company yet
 
 alter table throttles enable row level security;
 alter table throttles force row level security;
@@ -294,4 +302,6 @@ grant select, insert, update, delete on throttles to gogotime_system;
 
 -- Routes that need `platform.manage`: a company is created in a transaction bound to its own new id.
 grant insert on companies to gogotime_app;
+-- The first one is created by schedule-migrate, as the owner: on RDS that is no superuser and needs to be a member.
+grant gogotime_app to current_user;
 grant insert, update on user_statuses to gogotime_app;

@@ -3,6 +3,8 @@
 //!
 //! Run it in the release profile on a quiet machine: `cargo run --release -p bench -- start`.
 
+mod api;
+mod instance;
 mod process;
 mod runtime_api;
 mod start;
@@ -22,10 +24,13 @@ struct Cli {
 enum Command {
     /// What each function costs before its first request, beside a hello-world Lambda.
     Start(start::Args),
+    /// What a warm request costs, in the function and in PostgreSQL; run it by `cargo xtask bench api`.
+    Api(api::Args),
 }
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Start(args) => start::run(&args),
+        Command::Api(args) => api::run(&args),
     }
 }

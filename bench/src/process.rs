@@ -2,8 +2,20 @@
 
 use anyhow::{Context, Result, bail};
 use std::fs;
+use std::process::Child;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+
+/// A process that does not outlive its measurement.
+pub(crate) struct Running(pub(crate) Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Both fail only when it has already ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
 
 /// Figures of one process at one moment.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@
 //! The functions get a deployed configuration whose every address leads to one listener of the bench.
 //! A function that calls anybody before its first poll fails the bench.
 
-use crate::process::{self, Usage};
+use crate::process::{self, Running, Usage};
 use crate::runtime_api::RuntimeApi;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail, ensure};
@@ -12,7 +12,7 @@ use serde::Serialize;
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 /// The baseline of `ratio`, and the one beside it for functions behind HTTP.
@@ -175,17 +175,6 @@ impl Bench {
         drop(child); // before it hears that nobody will answer
         drop(waiting);
         Ok(Start { usage, wall_ms })
-    }
-}
-
-/// A process that does not outlive its measurement.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Both fail only when it has already ended.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 

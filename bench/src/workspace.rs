@@ -31,7 +31,9 @@ pub(crate) struct Workspace {
     /// Binaries of the packages under `functions/`, sorted by name.
     pub(crate) functions: Vec<String>,
     packages: Vec<String>,
-    release: PathBuf,
+    target: PathBuf,
+    /// The folder in `target` that binaries are taken from.
+    folder: String,
 }
 
 impl Workspace {
@@ -58,7 +60,12 @@ impl Workspace {
         ensure!(!functions.is_empty(), "no binary in {}", tree.display());
         let packages =
             metadata.packages.iter().filter(deployed).map(|package| package.name.clone()).collect();
-        Ok(Self { functions, packages, release: metadata.target_directory.join("release") })
+        Ok(Self { functions, packages, target: metadata.target_directory, folder: "release".to_owned() })
+    }
+
+    /// The same, with binaries from another folder than `release`.
+    pub(crate) fn built_in(self, folder: &str) -> Self {
+        Self { folder: folder.to_owned(), ..self }
     }
 
     /// Builds the functions, and then the hello programs for themselves: in one call they would be linked with
@@ -68,10 +75,10 @@ impl Workspace {
         build(std::iter::once(env!("CARGO_PKG_NAME")))
     }
 
-    /// The release binary of a function or of a hello program.
+    /// The binary of a function or of a hello program.
     pub(crate) fn binary(&self, name: &str) -> Result<PathBuf> {
-        let path = self.release.join(name);
-        ensure!(Path::exists(&path), "{} is missing: run without --no-build", path.display());
+        let path = self.target.join(&self.folder).join(name);
+        ensure!(Path::exists(&path), "{} is missing: it was not built", path.display());
         Ok(path)
     }
 }

@@ -1,6 +1,7 @@
 //! The front door: the HTTP API as API Gateway serves it, and beside it what only a developer's machine has –
-//! the dashboard page, signed file links, `/metrics`.
+//! the dashboard page, signed file links, `/metrics`, `/api/docs`.
 
+mod docs;
 mod event;
 mod link;
 mod route;
@@ -27,7 +28,12 @@ use axum::{
 use chrono::Utc;
 use route::Routes;
 use serde_json::json;
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::time::{Instant, timeout};
 use tower_http::{cors::CorsLayer, services::ServeDir};
 
@@ -77,8 +83,8 @@ impl Front {
         Self { invoker, routes, domain: address.to_string().into(), sockets, metrics, exports, web }
     }
 
-    /// The service; `origins` are those that CORS lets in.
-    pub(crate) fn router(self, cors: Option<&Cors>, origins: &[String]) -> Router {
+    /// The service; `origins` are those that CORS lets in, `description` is the API's OpenAPI file.
+    pub(crate) fn router(self, cors: Option<&Cors>, origins: &[String], description: &Path) -> Router {
         let api = Router::new().fallback(answer);
         let has_options = self.routes.has_method("OPTIONS");
         // A route for OPTIONS is the function's own business, as in the gateway.
@@ -89,6 +95,7 @@ impl Front {
         Router::new()
             .route("/metrics", get(scrape))
             .route("/files/{*path}", get(link::download))
+            .merge(docs::router(description))
             .merge(socket::router())
             .fallback_service(api.with_state(self.clone()))
             .with_state(self)

@@ -197,7 +197,8 @@ impl Local {
             exports(&config),
             options.web,
         );
-        let router = front.router(local.template.cors.as_ref(), &config.origins);
+        let description = options.template.with_file_name("docs").join("openapi.json");
+        let router = front.router(local.template.cors.as_ref(), &config.origins, &description);
         // Small replies must not wait for the acknowledgement of those before them.
         let listener = listener.tap_io(|connection| {
             let _ = connection.set_nodelay(true);

@@ -1,9 +1,13 @@
 //! Files made from the code: `docs/openapi.json`, the HTTP events of `template.yaml`, the router of `Cargo.toml`.
 //! A stale one fails; `cargo xtask generate` writes them anew.
 
-use crate::template::{code_routes, root, text};
+use crate::{
+    support::{Api, Fixture, Sample, body_schema},
+    template::{code_routes, root, text},
+};
 use app::openapi::Part;
-use std::{collections::BTreeMap, fmt::Write};
+use serde_json::{Value, json};
+use std::{collections::BTreeMap, fmt::Write, sync::LazyLock};
 
 /// Every package that serves HTTP.
 fn parts() -> Vec<Part> {
@@ -25,6 +29,10 @@ fn parts() -> Vec<Part> {
     ]
 }
 
+/// `docs/openapi.json` as it should be.
+pub(crate) static DOCUMENT: LazyLock<Value> =
+    LazyLock::new(|| app::openapi::document(parts()).unwrap_or_else(|error| panic!("{error}")));
+
 /// Holds a file against what it should be, or writes it.
 pub(crate) fn current(path: &str, wanted: &str) {
     let stored = std::fs::read_to_string(root().join(path)).unwrap_or_default();
@@ -43,8 +51,7 @@ pub(crate) fn current(path: &str, wanted: &str) {
 
 #[test]
 fn generated_openapi_json_describes_every_route() {
-    let document = app::openapi::document(parts()).unwrap();
-    current("docs/openapi.json", &(serde_json::to_string_pretty(&document).unwrap() + "\n"));
+    current("docs/openapi.json", &(serde_json::to_string_pretty(&*DOCUMENT).unwrap() + "\n"));
 }
 
 #[test]
@@ -67,7 +74,8 @@ fn generated_events_of_the_template_are_the_routes_of_the_code() {
     let mut lines = stored.lines().peekable();
     let mut function = None;
     while let Some(line) = lines.next() {
-        let code = line.trim().strip_prefix("CodeUri: target/lambda/").and_then(|rest| rest.strip_suffix('/'));
+        let code =
+            line.trim().strip_prefix("CodeUri: target/lambda/").and_then(|rest| rest.strip_suffix('/'));
         function = code.or(function);
         if !line.starts_with("      Events:") || !function.is_some_and(|name| events.contains_key(name)) {
             let _ = writeln!(wanted, "{line}");
@@ -104,4 +112,91 @@ fn generated_router_of_cargo_lambda_watch_is_that_of_the_code() {
 fn capitalised(word: &str) -> String {
     let (head, tail) = word.split_at(word.len().min(1));
     head.to_uppercase() + tail
+}
+
+/// Every schema, wherever it stands, with the place it stands at.
+fn schemas<'a>(at: String, value: &'a Value, found: &mut Vec<(String, &'a Value)>) {
+    match value {
+        Value::Object(object) => {
+            let is_place =
+                |key: &str| key == "schema" || at.ends_with("/schemas") || at.ends_with("/properties");
+            for (key, value) in object {
+                if is_place(key)
+                    || ["items", "additionalProperties"].contains(&key.as_str()) && value.is_object()
+                {
+                    found.push((format!("{at}/{key}"), value));
+                }
+                schemas(format!("{at}/{key}"), value, found);
+            }
+        }
+        Value::Array(list) => {
+            for (place, value) in list.iter().enumerate() {
+                schemas(format!("{at}/{place}"), value, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn the_document_is_openapi_and_its_schemas_and_examples_are_what_they_say() {
+    // Structure: the typed model reads it.
+    serde_json::from_value::<utoipa::openapi::OpenApi>(DOCUMENT.clone()).unwrap();
+    let mut found = Vec::new();
+    schemas(String::new(), &DOCUMENT, &mut found);
+    assert!(found.len() > 100, "{}", found.len());
+    let mut failures = Vec::new();
+    for (at, schema) in found {
+        if let Err(error) = jsonschema::draft202012::meta::validate(schema) {
+            failures.push(format!("{at} is no JSON schema: {error}"));
+            continue;
+        }
+        if let Some(target) = schema["$ref"].as_str()
+            && DOCUMENT.pointer(target.trim_start_matches('#')).is_none()
+        {
+            failures.push(format!("{at}: there is no {target}"));
+            continue;
+        }
+        let validator = validator(schema);
+        let examples = schema["examples"].as_array().into_iter().flatten();
+        for example in examples.chain(schema.get("example")) {
+            failures
+                .extend(validator.iter_errors(example).map(|error| format!("{at}: its example: {error}")));
+        }
+    }
+    assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
+}
+
+/// A validator of a schema of the document.
+fn validator(schema: &Value) -> jsonschema::Validator {
+    let document = json!({ "allOf": [schema], "components": DOCUMENT["components"] });
+    jsonschema::options()
+        .should_validate_formats(true)
+        .build(&document)
+        .unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[tokio::test]
+async fn the_api_can_read_every_body_that_the_document_shows() {
+    let api = Api::start().await;
+    let mut failures = Vec::new();
+    for (number, route) in code_routes().enumerate() {
+        let Some(schema) = body_schema(&DOCUMENT, route) else { continue };
+        let fixture = Fixture::create(&api.database, &format!("g{number}"), api.app.now().date_naive()).await;
+        let sample = Sample { document: &DOCUMENT, fixture: &fixture, who: "operator" };
+        let target = schema["$ref"].as_str().and_then(|path| DOCUMENT.pointer(path.trim_start_matches('#')));
+        let whole = target.unwrap_or(schema).get("example").cloned();
+        let Some(shown) = whole.or_else(|| sample.body(route)) else { continue };
+        let valid = validator(schema);
+        let mut fail =
+            |why: String| failures.push(format!("{} {}: {why}: {shown}", route.method, route.path));
+        valid.iter_errors(&shown).for_each(|error| fail(error.to_string()));
+        let call = fixture.call(&DOCUMENT, route, "operator");
+        let somebody = api.sign_in_as(&fixture.company, fixture.person("operator")).await;
+        let reply = somebody.send(route.method.clone(), &call.path, Some(shown.clone())).await;
+        if [400, 415].contains(&reply.status.as_u16()) || reply.status.is_server_error() {
+            fail(format!("{} {:.300}", reply.status, reply.body.to_string()));
+        }
+    }
+    assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
 }

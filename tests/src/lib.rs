@@ -5,10 +5,13 @@
 
 mod api;
 mod cache;
+mod contract;
 mod generated;
 mod live;
+mod matrix;
 mod outbox;
 mod story;
 mod support;
 mod template;
 mod tenancy;
+mod web_client;

@@ -42,7 +42,7 @@ const RIGHTS: &[(&str, &[&str])] = &[
     ("api-account", &["rds-db:connect gogotime_worker", "sqs:SendMessage NotificationsQueue"]),
     ("api-users", &["rds-db:connect gogotime_api", "sqs:SendMessage NotificationsQueue"]),
     ("api-roles", &["rds-db:connect gogotime_api"]),
-    ("api-company", &["rds-db:connect gogotime_api"]),
+    ("api-company", &["rds-db:connect gogotime_api", "sqs:SendMessage NotificationsQueue"]),
     ("api-teams", &["rds-db:connect gogotime_api"]),
     ("api-leave", &["rds-db:connect gogotime_api", "sqs:SendMessage NotificationsQueue"]),
     ("api-codes", &["rds-db:connect gogotime_api"]),

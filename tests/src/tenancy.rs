@@ -1,19 +1,21 @@
-//! A tenant never sees another: over the API, and below it with the WHERE clauses gone.
+//! A tenant never sees another: over the API, route by route, and below it with the WHERE clauses gone.
 
-use crate::support::{Backends, Company, Database, World};
-use domain::Trace;
-use reqwest::Method;
+use crate::{
+    generated::DOCUMENT,
+    support::{Api, Company, Database, Fixture},
+    template::code_routes,
+};
+use app::{Access, Route};
+use domain::{CompanyId, Permission, Trace};
+use http::{Method, StatusCode};
 use serde_json::json;
+use std::collections::BTreeMap;
+use tokio_postgres::Client;
 use uuid::Uuid;
 
-#[tokio::test]
-async fn without_any_where_clause_only_the_tenants_rows_are_there() {
-    let database = Database::create().await;
-    let mine = Company::create(&database, "Mine").await.id;
-    let theirs = Company::create(&database, "Theirs").await.id;
-    let db = database.db(&[]);
-    let owner = database.owner().await;
-    let tables: Vec<String> = owner
+/// The tables with rows of companies, each with the column that says whose.
+async fn tables(owner: &Client) -> Vec<(String, &'static str)> {
+    let rows = owner
         .query(
             "select c.table_name::text from information_schema.columns c
              join information_schema.tables t using (table_schema, table_name)
@@ -21,37 +23,85 @@ async fn without_any_where_clause_only_the_tenants_rows_are_there() {
             &[],
         )
         .await
-        .unwrap()
-        .iter()
-        .map(|row| row.get(0))
-        .collect();
-    assert!(tables.len() >= 20, "{tables:?}");
-    for table in &tables {
-        let count = format!("select count(*) from {table} where company_id <> $1");
-        let tx = db.tenant(mine).await.unwrap();
-        let seen: i64 = tx.query_one(&count, &[&mine.0]).await.unwrap().get(0);
-        assert_eq!(seen, 0, "{table} shows another company's rows");
-    }
-    let tx = db.reader(mine).await.unwrap();
-    let companies: i64 = tx.query_one("select count(*) from companies", &[]).await.unwrap().get(0);
-    assert_eq!(companies, 1);
+        .unwrap();
+    let own = [("companies".to_owned(), "id")];
+    let tables: Vec<_> = own.into_iter().chain(rows.iter().map(|row| (row.get(0), "company_id"))).collect();
+    assert!(tables.len() >= 36, "{tables:?}");
+    tables
+}
 
-    // Writing into another company is refused, and changing all rows changes only one's own.
-    let tx = db.tenant(mine).await.unwrap();
-    assert!(
-        tx.execute(
-            "insert into teams (company_id, id, name) values ($1, $2, 'x')",
-            &[&theirs.0, &Uuid::new_v4()]
+/// All rows of a company as one text per table: what is the same was not touched.
+async fn state(owner: &Client, tables: &[(String, &str)], company: CompanyId) -> BTreeMap<String, String> {
+    let each = tables.iter().map(|(table, column)| {
+        format!(
+            "select '{table}', count(*) || ' rows ' || md5(coalesce(string_agg(t::text, '|' order by t::text), ''))
+             from {table} t where t.{column} = '{company}'"
+        )
+    });
+    let rows = owner.query(&each.collect::<Vec<_>>().join(" union all "), &[]).await.unwrap();
+    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+#[tokio::test]
+async fn without_any_where_clause_only_the_tenants_rows_are_there() {
+    let database = Database::create().await;
+    let today = "2026-11-24".parse().unwrap();
+    let mine = Fixture::create(&database, "mine", today).await.company.id;
+    let theirs = Fixture::create(&database, "theirs", today).await.company.id;
+    let db = database.db(&[]);
+    let owner = database.owner().await;
+    let tables = tables(&owner).await;
+    let untouched = state(&owner, &tables, theirs).await;
+    // What stops a row from being deleted shall be the policies alone.
+    owner
+        .batch_execute(
+            "do $$ declare f record; begin
+               for f in select conrelid::regclass as t, conname from pg_constraint where contype = 'f' loop
+                 execute format('alter table %s drop constraint %I', f.t, f.conname);
+               end loop;
+             end $$",
         )
         .await
-        .is_err()
-    );
+        .unwrap();
+    for (table, column) in &tables {
+        let count = format!("select count(*) from {table} where {column} = $1");
+        let own: i64 = owner.query_one(&count, &[&mine.0]).await.unwrap().get(0);
+        assert!(own > 0, "the fixture has no row of {table}: add one to it");
+        let may = async |right: &str| -> bool {
+            let sql = "select has_table_privilege('gogotime_app', $1::text, $2::text)";
+            owner.query_one(sql, &[table, &right]).await.unwrap().get(0)
+        };
+
+        let all = format!("select count(*) from {table}");
+        let tx = db.reader(mine).await.unwrap();
+        assert_eq!(tx.query_one(&all, &[]).await.unwrap().get::<_, i64>(0), own, "a reader of {table}");
+        let tx = db.tenant(mine).await.unwrap();
+        assert_eq!(tx.query_one(&all, &[]).await.unwrap().get::<_, i64>(0), own, "a writer of {table}");
+
+        let own = u64::try_from(own).unwrap();
+        for (right, sql) in [
+            ("UPDATE", format!("update {table} set {column} = {column}")),
+            ("DELETE", format!("delete from {table}")),
+        ] {
+            let tx = db.tenant(mine).await.unwrap();
+            let changed = tx.execute(&sql, &[]).await;
+            if may(right).await {
+                assert_eq!(changed.unwrap(), own, "{sql}");
+                let _ = tx.commit(&Trace::default()).await.unwrap();
+            } else {
+                assert!(changed.is_err(), "{sql}");
+            }
+        }
+        let tx = db.tenant(mine).await.unwrap();
+        let stolen = tx.execute(&format!("update {table} set {column} = $1"), &[&theirs.0]).await;
+        assert!(stolen.is_err() || stolen.unwrap() == 0, "{table}: a row was given to another company");
+    }
+    assert_eq!(state(&owner, &tables, theirs).await, untouched);
+
+    // Writing into another company is refused too.
     let tx = db.tenant(mine).await.unwrap();
-    assert_eq!(tx.execute("update teams set name = 'Renamed'", &[]).await.unwrap(), 1);
-    let _ = tx.commit(&Trace::default()).await.unwrap();
-    let kept: String =
-        owner.query_one("select name from teams where company_id = $1", &[&theirs.0]).await.unwrap().get(0);
-    assert_eq!(kept, "Platform");
+    let sql = "insert into teams (company_id, id, name) values ($1, $2, 'x')";
+    assert!(tx.execute(sql, &[&theirs.0, &Uuid::new_v4()]).await.is_err());
 }
 
 #[tokio::test]
@@ -90,53 +140,65 @@ async fn the_api_role_cannot_cross_companies_and_a_reader_cannot_write() {
     assert_eq!(tx.query("select from teams", &[]).await.unwrap().len(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn another_companys_ids_are_not_found_on_any_route() {
-    let world = World::start(Backends { redis: false, sqs: false, live: false }).await;
-    let stranger = Company::create(&world.database, "Stranger").await;
-    let employee = world.log_in("employee").await;
-    let week = employee.get("/api/timesheet/weeks/2026-11-16/timesheet").await;
-    employee.json(Method::POST, "/api/timesheet/weeks/2026-11-16/submit", None, 200).await;
-    let sheet = week["timesheetId"].as_str().unwrap();
-    let payroll = world.log_in("payroll").await;
-    let export = payroll
-        .json(
-            Method::POST,
-            "/api/exports",
-            Some(json!({ "format": "csv", "from": "2026-11-01", "to": "2026-11-30" })),
-            202,
-        )
-        .await;
-    let export = export["id"].as_str().unwrap();
+/// Whether a call is about one thing of a company, or about somebody's week.
+fn names_one(route: &Route) -> bool {
+    route.path.contains('{')
+}
 
-    let them = world.log_in_as(stranger.person("project_code_admin")).await; // holds every permission, elsewhere
-    let (team, company, user) = (world.company.team, world.company.id, world.company.person("employee").id);
-    for (method, path) in [
-        (Method::PUT, format!("/api/timesheets/{sheet}/approve")),
-        (Method::PUT, format!("/api/timesheets/{sheet}/reject")),
-        (Method::GET, format!("/api/exports/{export}")),
-        (Method::GET, format!("/api/exports/{export}/download")),
-        (Method::GET, format!("/api/dashboard/team:{team}")),
-        (Method::GET, format!("/api/dashboard/company:{company}")),
-        (Method::GET, format!("/api/dashboard/team:{team}/events?since=0&epoch=x")),
-        (Method::GET, format!("/api/dashboard/user:{user}/events?since=0&epoch=x")),
-        (Method::GET, format!("/api/timesheet/weeks/2026-11-16/timesheet?userId={user}")),
-        (Method::PUT, format!("/api/timesheet/weeks/2026-11-16/timesheet?userId={user}")),
-        (Method::POST, format!("/api/timesheet/weeks/2026-11-16/submit?userId={user}")),
-    ] {
-        let body = match path.rsplit('/').next() {
-            Some("reject") => Some(json!({ "reason": "no" })),
-            Some(last) if last.starts_with("timesheet?") && method == Method::PUT => {
-                Some(json!({ "rows": [] }))
-            }
-            _ => None,
+/// What a stranger with every permission is told of another company's ids, but for 404.
+fn is_exception(route: &Route, status: StatusCode) -> bool {
+    // The platform's, not a company's: refused before anything is looked for.
+    status == StatusCode::FORBIDDEN && route.access == Access::Key(Permission::PlatformManage)
+        || route.path.starts_with("/user-statuses/")
+        // One's own company is known, and every other is told apart by the contract (domain.md §6.2.9).
+        || status == StatusCode::FORBIDDEN && route.path == "/users/company/{companyId}"
+}
+
+#[tokio::test]
+async fn another_companys_ids_are_not_found_on_any_route_and_nothing_of_it_changes() {
+    let api = Api::start().await;
+    let today = api.app.now().date_naive();
+    let victim = Fixture::create(&api.database, "victim", today).await;
+    let owner = api.database.owner().await;
+    let tables = tables(&owner).await;
+    let mut before = state(&owner, &tables, victim.company.id).await;
+    let mut failures = Vec::new();
+    let mut stranger = None;
+    for (number, route) in code_routes().filter(|route| route.access != Access::Public).enumerate() {
+        let call = victim.call(&DOCUMENT, route, "employee");
+        let here = match &mut stranger {
+            Some(here) => here,
+            none => none.insert(Fixture::create(&api.database, &format!("stranger{number}"), today).await),
         };
-        them.json(method, &path, body, 404).await;
+        let them = api.sign_in_as(&here.company, here.person("project_code_admin")).await;
+        let reply = them.call(&route.method, call.clone()).await;
+        if reply.status.is_success() && route.method != Method::GET {
+            stranger = None; // what a stranger changed at home is no reason for another answer
+        }
+        let (status, text) = (reply.status, reply.body.to_string());
+        let mut fail = |why: &str| {
+            failures.push(format!("{} {}: {why}: {status} {text:.300}", route.method, call.path));
+        };
+        if names_one(route) && status != StatusCode::NOT_FOUND && !is_exception(route, status) {
+            fail("404 is wanted");
+        }
+        let sent = call.body.map(|body| body.to_string()).unwrap_or_default();
+        let named = victim.own_ids().any(|id| sent.contains(&id.to_string()));
+        let answers_each = route.path == "/approvals/decisions"; // with a 404 of its own
+        if named && status.is_success() && reply.body != json!([]) && !answers_each {
+            fail("a body with another company's id was accepted");
+        }
+        let tells = |id: Uuid| text.contains(&id.to_string()) && !call.path.contains(&id.to_string());
+        if route.method == Method::GET && (victim.own_ids().any(tells) || text.contains("@victim.test")) {
+            fail("the reply tells of another company");
+        }
+        let after = state(&owner, &tables, victim.company.id).await;
+        for (table, now) in &after {
+            if before[table] != *now {
+                fail(&format!("{table} was {} and is {now}", before[table]));
+            }
+        }
+        before = after;
     }
-    let exports = them.get("/api/exports").await;
-    assert!(!exports.to_string().contains(export), "{exports}");
-    let report = them.get("/api/reports/time?from=2026-11-01&to=2026-11-30&groupBy=user").await;
-    assert_eq!(report["total"]["entries"], 0);
-    let untouched = employee.get("/api/timesheet/weeks/2026-11-16/timesheet").await;
-    assert_eq!(untouched["status"], "SUBMITTED");
+    assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
 }

@@ -31,6 +31,7 @@ pub(crate) enum Command {
     /// Fill a database with plausible companies
     Seed(Seed),
     /// Run a benchmark on release binaries
+    #[command(subcommand)]
     Bench(Bench),
     /// Say what is installed, what is missing, and the line that fixes it
     Doctor,

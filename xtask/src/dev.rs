@@ -215,6 +215,7 @@ fn screen(vars: &Vars, started: Instant) {
     headline(&format!("GoGoTime runs ({})", seconds(started.elapsed())));
     println!("  dashboard   {web}/");
     println!("  API         {web}/api/system/health?deep=true");
+    println!("  API docs    {web}/api/docs/");
     println!("  sockets     {}", value(vars, "LIVE_URL"));
     println!("  metrics     {web}/metrics");
     println!();

@@ -13,6 +13,7 @@ mod node;
 mod postgres;
 mod process;
 mod python;
+mod schemathesis;
 mod seed;
 mod services;
 mod term;

@@ -1,11 +1,12 @@
-//! Redis and MiniStack (an SQS server): private instances on 127.0.0.1 without persistence, gone with their
+//! Redis, MiniStack (an SQS server) and `local` for tests: private instances on 127.0.0.1 without persistence, gone with their
 //! guard. Each writes down its process id, so that the next start stops what a killed one left.
 
+use crate::env::Vars;
 use crate::process::{self, Group, stop_left_over};
 use crate::python::Python;
 use crate::term::Step;
 use crate::tools;
-use crate::workspace::{dev_dir, log_file};
+use crate::workspace::{dev_dir, log_file, target};
 use anyhow::{Context, Result, bail};
 use domain::QueueName;
 use serde_json::{Value, json};
@@ -88,6 +89,20 @@ pub(crate) async fn ministack(name: &str, port: u16, python: &Python) -> Result<
     server.env("S3_DATA_DIR", dev_dir()?.join("ministack-s3"));
     let service = started(Group::spawn_logged(&mut server, &log_file(name)?)?, name, pid, port).await?;
     step.done(&format!("SQS on 127.0.0.1:{port}"));
+    Ok(service)
+}
+
+/// Starts `local` with the functions' debug binaries and nothing but `vars`, on any port.
+pub(crate) async fn local(name: &str, vars: &Vars) -> Result<Service> {
+    let step = Step::begin("the functions");
+    let pid = PidFile::take_over(name, &["local"])?;
+    let port = free_port(0)?;
+    let binaries = target().join("debug");
+    let mut local = process::command(binaries.join("local"));
+    local.args(["--listen", &format!("127.0.0.1:{port}"), "--no-schedules", "--env-file", ""]);
+    local.arg("--bin-dir").arg(&binaries).envs(vars);
+    let service = started(Group::spawn_logged(&mut local, &log_file(name)?)?, name, pid, port).await?;
+    step.done(&format!("127.0.0.1:{port}"));
     Ok(service)
 }
 

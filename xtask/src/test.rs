@@ -6,6 +6,7 @@ use crate::node;
 use crate::postgres::{self, Cluster};
 use crate::process::{self, cargo, run, run_logged};
 use crate::python::Python;
+use crate::schemathesis;
 use crate::services::{self, Service};
 use crate::term::{self, Stage, headline};
 use crate::tools;
@@ -26,8 +27,17 @@ pub(crate) struct Test {
 }
 
 /// The stages, in the order in which they say something cheap first.
-const STAGES: [&str; 8] =
-    ["services", "formatting", "invariants", "clippy", "web", "template", "functions", "tests"];
+const STAGES: [&str; 9] = [
+    "services",
+    "formatting",
+    "invariants",
+    "clippy",
+    "web",
+    "template",
+    "functions",
+    "tests",
+    "schemathesis",
+];
 
 /// What the services stage leaves for the others; dropped at the end, which stops them.
 struct Services {
@@ -90,6 +100,7 @@ impl Test {
             "web" => web().await,
             "template" => template(&services.python).await,
             "functions" => run(&mut cargo(&["build", "--workspace", "--bins", "--exclude", "xtask"])).await,
+            "schemathesis" => schemathesis::check(&services.cluster, &services.python).await,
             _ => self.tests(services).await,
         }
     }
@@ -126,6 +137,7 @@ fn describe(stage: &str) -> &'static str {
         "web" => "web: check, test, build",
         "template" => "template.yaml: translate, cfn-lint",
         "functions" => "cargo build --bins",
+        "schemathesis" => "schemathesis: docs/openapi.json against the system",
         _ => "tests",
     }
 }

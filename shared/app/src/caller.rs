@@ -76,8 +76,8 @@ pub(crate) async fn authenticate(
     headers: &HeaderMap,
 ) -> Result<Arc<Caller>, Problem> {
     let (token, by_cookie) = token(headers).ok_or_else(|| Problem::unauthorized("No token provided"))?;
-    if by_cookie && !method.is_safe() && !of_our_origin(headers, &app.config().origins) {
-        return Err(Problem::forbidden("This request comes from another site."));
+    if by_cookie && !method.is_safe() {
+        require_our_origin(app, headers)?;
     }
     let claims = app
         .jwt()
@@ -87,7 +87,7 @@ pub(crate) async fn authenticate(
         return Ok(caller);
     }
     let tx = app.db().reader(claims.company_id).await?;
-    let user = db::users::session(&tx, claims.id, claims.sid, app.now())
+    let user = db::sessions::user(&tx, claims.id, claims.sid, app.now())
         .await?
         .ok_or_else(|| Problem::unauthorized("Invalid or expired token: the session has ended"))?;
     let caller = Arc::new(Caller {
@@ -118,6 +118,15 @@ fn token(headers: &HeaderMap) -> Option<(String, bool)> {
         return (!token.is_empty()).then(|| (token.to_owned(), false));
     }
     cookie(headers, "jwt").map(|token| (token, true))
+}
+
+/// 403 for a request that a page of another site makes with a cookie of ours (CSRF).
+pub fn require_our_origin(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
+    if of_our_origin(headers, &app.config().origins) {
+        Ok(())
+    } else {
+        Err(Problem::forbidden("This request comes from another site."))
+    }
 }
 
 /// Whether a request comes from a page of ours, or from no page at all: browsers say where a page is from
@@ -163,8 +172,10 @@ pub struct ClientInfo {
     pub ip: Option<std::net::IpAddr>,
     /// `User-Agent`.
     pub user_agent: Option<String>,
-    /// The cookie `refreshToken`, or the header `x-refresh-token`.
-    pub refresh_token: Option<String>,
+    /// The cookie `refreshToken`, which a browser also sends for a page of another site.
+    pub refresh_cookie: Option<String>,
+    /// The header `x-refresh-token`, which no page of another site can send.
+    pub refresh_header: Option<String>,
 }
 
 impl FromRequestParts<App> for ClientInfo {
@@ -176,7 +187,8 @@ impl FromRequestParts<App> for ClientInfo {
         Ok(Self {
             ip: trace.ip,
             user_agent: trace.user_agent,
-            refresh_token: cookie(&parts.headers, "refreshToken").or_else(|| text("x-refresh-token")),
+            refresh_cookie: cookie(&parts.headers, "refreshToken"),
+            refresh_header: text("x-refresh-token").filter(|token| !token.is_empty()),
         })
     }
 }

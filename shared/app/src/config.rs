@@ -70,6 +70,8 @@ pub struct Config {
     pub origins: Vec<String>,
     /// `JWT_KEY`.
     pub jwt_key: Vec<u8>,
+    /// `LEGACY_TOKENS`: clients that do not say that they refresh get the first product's long tokens.
+    pub legacy_tokens: bool,
     /// `AWS_REGION`.
     pub region: String,
     /// `AWS_ENDPOINT_URL`.
@@ -163,6 +165,11 @@ impl Config {
             .collect();
         let web = url::Url::parse(&web_url).map_err(|e| wrong("WEB_URL", e.to_string()))?;
         origins.push(web.origin().ascii_serialization());
+        let legacy_tokens = match get("LEGACY_TOKENS").as_deref() {
+            None | Some("on") => true,
+            Some("off") => false,
+            Some(other) => return Err(wrong("LEGACY_TOKENS", format!("{other} is not on or off"))),
+        };
         let retry_base = match get("RETRY_BASE_MS") {
             Some(ms) => ms.parse().map_err(|_| wrong("RETRY_BASE_MS", "milliseconds are wanted"))?,
             None => 5000,
@@ -182,6 +189,7 @@ impl Config {
             web_url: web_url.trim_end_matches('/').to_owned(),
             origins,
             jwt_key: jwt_key(get("JWT_KEY"), stage)?,
+            legacy_tokens,
             region: get("AWS_REGION").unwrap_or_else(|| "us-east-1".into()),
             aws_endpoint: get("AWS_ENDPOINT_URL"),
             dual_stack: get("AWS_USE_DUALSTACK_ENDPOINT").is_some_and(|v| v == "true"),
@@ -323,6 +331,13 @@ mod tests {
         let keyless =
             Config::read(&|name| all.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()));
         assert!(keyless.unwrap_err().to_string().starts_with("JWT_KEY"));
+    }
+
+    #[test]
+    fn long_tokens_are_on_until_they_are_switched_off() {
+        assert!(read(&[]).unwrap().legacy_tokens);
+        assert!(!read(&[("LEGACY_TOKENS", "off")]).unwrap().legacy_tokens);
+        assert!(read(&[("LEGACY_TOKENS", "no")]).unwrap_err().to_string().starts_with("LEGACY_TOKENS"));
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use crate::{App, Caller, Problem, Result, Stage, caller::authenticate, legacy, runtime};
 use axum::{
     Router,
-    body::Bytes,
-    extract::{FromRequest, FromRequestParts, MatchedPath, Request, State},
+    body::{Bytes, to_bytes},
+    extract::{FromRequest, FromRequestParts, MatchedPath, OptionalFromRequest, Request, State},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::MethodRouter,
@@ -145,7 +145,8 @@ async fn observe(State(app): State<App>, request: Request, next: Next) -> Respon
         let ms = took.as_secs_f64() * 1000.0;
         tracing::info!(route, status, ms, statements, "answered");
         if app.config().stage == Stage::Local
-            && let Ok(timing) = HeaderValue::from_str(&format!("app;dur={ms:.2}, db;desc=\"{statements} statements\""))
+            && let Ok(timing) =
+                HeaderValue::from_str(&format!("app;dur={ms:.2}, db;desc=\"{statements} statements\""))
         {
             response.headers_mut().insert("server-timing", timing);
         }
@@ -179,7 +180,8 @@ fn trace_of(request: &Request) -> Trace {
         }
         _ => (None, None),
     };
-    let user_agent = request.headers().get(header::USER_AGENT).and_then(|v| v.to_str().ok()).map(str::to_owned);
+    let user_agent =
+        request.headers().get(header::USER_AGENT).and_then(|v| v.to_str().ok()).map(str::to_owned);
     let w3c = header("traceparent").and_then(|t| t.split('-').nth(1).map(str::to_owned));
     let xray = || {
         header("x-amzn-trace-id")?.split(';').find_map(|part| part.strip_prefix("Root=").map(str::to_owned))
@@ -232,6 +234,21 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         parse(&body(request, state).await?).map(Self)
+    }
+}
+
+/// `Option<Json<T>>`: a request may have no body at all, or `null`.
+impl<T: DeserializeOwned, S: Send + Sync> OptionalFromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Option<Self>, Problem> {
+        let (parts, content) = request.into_parts();
+        let bytes = to_bytes(content, MAX_BODY).await.map_err(|_| too_large())?;
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        announced(&parts.headers)?;
+        Ok(parse::<Option<T>>(&bytes)?.map(Self))
     }
 }
 

@@ -5,6 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::{CompanyId, SessionId, UserId};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// Signs and verifies. A token is only as good as its session: see [`Caller`].
 pub struct Jwt {
@@ -50,6 +51,42 @@ pub struct LiveClaims {
 
 /// The audience that keeps a socket's token from being used as an access token, and the reverse.
 const LIVE: &str = "live";
+
+/// What the link of a mail is good for. Each is an audience of its own: none opens what another is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkPurpose {
+    /// Joining a company.
+    Invitation,
+    /// Choosing a new password.
+    PasswordReset,
+}
+
+impl LinkPurpose {
+    fn audience(self) -> &'static str {
+        match self {
+            Self::Invitation => "invitation",
+            Self::PasswordReset => "password-reset",
+        }
+    }
+}
+
+/// The row that the link of a mail names. Whether it is still open, the row says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkClaims {
+    /// The company.
+    pub company: CompanyId,
+    /// The row in it.
+    pub id: Uuid,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LinkPayload {
+    sub: Uuid,
+    company_id: CompanyId,
+    aud: String,
+    exp: i64,
+}
 
 /// Why a token is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -117,11 +154,7 @@ impl Jwt {
 
     /// Whom a connect token names, if it is one of ours and still good.
     pub fn verify_live(&self, token: &str) -> Result<LiveClaims, BadToken> {
-        let mut validation = Validation::new(Algorithm::HS256);
-        validation.leeway = 5;
-        validation.set_audience(&[LIVE]);
-        validation.set_required_spec_claims(&["exp", "aud", "sub"]);
-        let payload = decode::<LivePayload>(token, &self.decoding, &validation)?.claims;
+        let payload = decode::<LivePayload>(token, &self.decoding, &for_audience(LIVE))?.claims;
         Ok(LiveClaims {
             company: payload.company_id,
             user: payload.sub,
@@ -129,6 +162,37 @@ impl Jwt {
             expires_at: DateTime::from_timestamp(payload.exp, 0).unwrap_or_default(),
         })
     }
+
+    /// The token in the link of a mail. It is made when the mail is written, so no queue and no table holds it.
+    pub fn sign_link(
+        &self,
+        purpose: LinkPurpose,
+        link: LinkClaims,
+        expires_at: DateTime<Utc>,
+    ) -> Result<String, BadToken> {
+        let payload = LinkPayload {
+            sub: link.id,
+            company_id: link.company,
+            aud: purpose.audience().into(),
+            exp: expires_at.timestamp(),
+        };
+        Ok(encode(&Header::new(Algorithm::HS256), &payload, &self.encoding)?)
+    }
+
+    /// What the token of a link names, if it is one of ours, for this purpose and still good.
+    pub fn verify_link(&self, purpose: LinkPurpose, token: &str) -> Result<LinkClaims, BadToken> {
+        let validation = for_audience(purpose.audience());
+        let payload = decode::<LinkPayload>(token, &self.decoding, &validation)?.claims;
+        Ok(LinkClaims { company: payload.company_id, id: payload.sub })
+    }
+}
+
+fn for_audience(audience: &str) -> Validation {
+    let mut validation = Validation::new(Algorithm::HS256);
+    validation.leeway = 5;
+    validation.set_audience(&[audience]);
+    validation.set_required_spec_claims(&["exp", "aud", "sub"]);
+    validation
 }
 
 #[cfg(test)]
@@ -150,5 +214,24 @@ mod tests {
         assert!(Jwt::new(b"another key of thirty-two bytes!").verify(&token).is_err());
         let unsigned = "eyJhbGciOiJub25lIn0.".to_owned() + token.split('.').nth(1).unwrap() + ".";
         assert!(jwt.verify(&unsigned).is_err(), "alg none");
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "tokens expire by the real clock")]
+    fn a_link_is_for_one_purpose_and_signs_nobody_in() {
+        let jwt = Jwt::new(b"0123456789abcdef0123456789abcdef");
+        let now = Utc::now();
+        let link = LinkClaims { company: CompanyId::new(), id: Uuid::now_v7() };
+        let sign = |until| jwt.sign_link(LinkPurpose::Invitation, link, until).unwrap();
+        let token = sign(now + TimeDelta::minutes(1));
+        assert_eq!(jwt.verify_link(LinkPurpose::Invitation, &token), Ok(link));
+        assert_eq!(jwt.verify_link(LinkPurpose::PasswordReset, &token), Err(BadToken::Invalid));
+        assert!(jwt.verify(&token).is_err() && jwt.verify_live(&token).is_err());
+        let old = sign(now - TimeDelta::minutes(1));
+        assert_eq!(jwt.verify_link(LinkPurpose::Invitation, &old), Err(BadToken::Expired));
+        let access = jwt
+            .sign(link.company, UserId::new(), SessionId::new(), "employee", now, TimeDelta::minutes(1))
+            .unwrap();
+        assert!(jwt.verify_link(LinkPurpose::Invitation, &access).is_err());
     }
 }

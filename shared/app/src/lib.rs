@@ -23,15 +23,15 @@ mod services;
 mod socket;
 mod wire;
 
-pub use caller::{Caller, ClientInfo};
+pub use caller::{Caller, ClientInfo, require_our_origin};
 pub use config::{Config, Stage};
 pub use http::{Access, BASE, Json, Path, Query, Route, router, serve_http, serve_http_after};
 pub use idempotency::Idempotent;
-pub use jwt::{BadToken, Jwt, LiveClaims};
+pub use jwt::{BadToken, Jwt, LinkClaims, LinkPurpose, LiveClaims};
 pub use problem::Problem;
 pub use queues::{Delivery, handle_batch, serve_queue};
 pub use runtime::{Error, Failure, Result, trace};
-pub use schedule::serve_schedule;
+pub use schedule::{serve_command, serve_schedule};
 pub use services::{App, database};
 pub use socket::{SocketEvent, SocketKind, SocketReply, serve_socket};
 pub use wire::{IfMatch, etag, has_seen, revalidated, timestamp};

@@ -2,7 +2,7 @@
 //! everybody: who may call them, and which problems they answer with.
 
 use crate::{Access, BASE, Route, legacy};
-use http::Method;
+use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use utoipa::openapi::OpenApi;
@@ -45,7 +45,9 @@ pub fn document(parts: Vec<Part>) -> Result<Value, String> {
         if let Some(all) = docs["components"]["schemas"].as_object_mut() {
             for (name, schema) in std::mem::take(all) {
                 if schemas.get(&name).is_some_and(|known| *known != schema) {
-                    return Err(format!("two schemas are called {name}: name one of them with #[schema(as = …)]"));
+                    return Err(format!(
+                        "two schemas are called {name}: name one of them with #[schema(as = …)]"
+                    ));
                 }
                 schemas.insert(name, schema);
             }
@@ -54,7 +56,10 @@ pub fn document(parts: Vec<Part>) -> Result<Value, String> {
             let method = route.method.as_str().to_lowercase();
             let mut operation = docs["paths"][route.path][&method].take();
             if operation.is_null() {
-                return Err(format!("{} {}: the handler describes another path or method", route.method, route.path));
+                return Err(format!(
+                    "{} {}: the handler describes another path or method",
+                    route.method, route.path
+                ));
             }
             describe(route, &mut operation);
             if !ids.insert(operation["operationId"].to_string()) {
@@ -62,6 +67,13 @@ pub fn document(parts: Vec<Part>) -> Result<Value, String> {
             }
             let entry = paths.entry(route.path).or_insert_with(|| json!({}));
             entry[&method] = operation;
+        }
+    }
+    let said = serde_json::to_string(&paths).map_err(|error| error.to_string())?;
+    for (name, schema) in domain::id_schemas() {
+        if said.contains(&format!("\"#/components/schemas/{name}\"")) {
+            let schema = serde_json::to_value(schema).map_err(|error| error.to_string())?;
+            schemas.entry(name).or_insert(schema);
         }
     }
     paths.sort_keys();
@@ -128,13 +140,21 @@ fn describe(route: &Route, operation: &mut Value) {
     for (status, description) in problems {
         let status = status.to_string();
         if operation["responses"].get(&status).is_none() {
-            operation["responses"][&status] = json!({
-                "description": description,
-                "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
-            });
+            operation["responses"][&status] = json!({ "description": description });
+        }
+    }
+    for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
+        // Also those that only the handler knows of.
+        if status.as_str() >= "400" && response.get("content").is_none() {
+            response["content"] = json!({ "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } });
         }
     }
     if let Some(responses) = operation["responses"].as_object_mut() {
+        for (status, response) in responses.iter_mut().filter(|(_, response)| response["description"].is_null()) {
+            // OpenAPI wants one, also where there is nothing to say.
+            let reason = status.parse().ok().and_then(|status| StatusCode::from_u16(status).ok()?.canonical_reason());
+            response["description"] = json!(reason.unwrap_or(status));
+        }
         responses.sort_keys();
     }
 }

@@ -20,6 +20,16 @@ pub fn limit(wanted: Option<i64>) -> Result<i64, Problem> {
     }
 }
 
+/// Cuts a list that was read with one line more than `limit`; where the next page begins, if there is one.
+pub fn cut<T>(lines: &mut Vec<T>, limit: i64, place: impl Fn(&T) -> Cursor) -> Option<String> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    if lines.len() <= limit {
+        return None;
+    }
+    lines.truncate(limit);
+    lines.last().map(|last| place(last).write())
+}
+
 /// The place after a line of a list that is ordered by time and id; opaque to clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
@@ -60,5 +70,14 @@ mod tests {
         let cursor = Cursor { at: DateTime::from_timestamp_micros(1_700_000_000_123_456).unwrap(), id: Uuid::now_v7() };
         assert_eq!(Cursor::read(&cursor.write()).unwrap(), cursor);
         assert!(Cursor::read("x").is_err() && Cursor::read("").is_err());
+    }
+
+    #[test]
+    fn a_page_is_cut_after_its_last_line_if_there_is_one_more() {
+        let at = DateTime::UNIX_EPOCH;
+        let mut lines = vec![Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3)];
+        let next = cut(&mut lines, 2, |line| Cursor { at, id: *line }).unwrap();
+        assert_eq!((lines.len(), Cursor::read(&next).unwrap().id), (2, Uuid::from_u128(2)));
+        assert_eq!(cut(&mut lines, 2, |line| Cursor { at, id: *line }), None);
     }
 }

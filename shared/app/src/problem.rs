@@ -103,6 +103,16 @@ impl Problem {
             .with_current(serde_json::to_value(current).unwrap_or_default())
     }
 
+    /// Its status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What it says to the user.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Adds the state that the client did not know of, as `current`.
     #[must_use]
     pub fn with_current(mut self, state: serde_json::Value) -> Self {
@@ -163,5 +173,23 @@ impl From<files::Error> for Problem {
 impl From<domain::WrongState> for Problem {
     fn from(error: domain::WrongState) -> Self {
         Self::unprocessable(error.to_string())
+    }
+}
+
+impl From<domain::PeriodLocked> for Problem {
+    fn from(error: domain::PeriodLocked) -> Self {
+        Self::unprocessable(error.to_string())
+    }
+}
+
+impl From<domain::DecisionRefused> for Problem {
+    fn from(error: domain::DecisionRefused) -> Self {
+        use domain::DecisionRefused::{NotApprover, Own, ReasonNeeded, Unseen, WrongState};
+        let status = match error {
+            Unseen => StatusCode::NOT_FOUND,
+            Own | NotApprover(_) => StatusCode::FORBIDDEN,
+            WrongState(_) | ReasonNeeded(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        Self::new(status, error.to_string())
     }
 }

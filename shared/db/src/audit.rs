@@ -4,7 +4,7 @@ use crate::{Result, Tx, tx::OwnedParams};
 use chrono::{DateTime, Utc};
 use domain::{CompanyId, Timestamp, Trace, UserId};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -21,6 +21,14 @@ pub struct Audit {
     pub action: &'static str,
     /// What is different now, `{field: [before, after]}` or just the new values. Never a secret.
     pub diff: Option<Value>,
+}
+
+/// The fields that differ, as [`Audit::diff`] wants them.
+pub fn changes(before: &impl Serialize, after: &impl Serialize) -> Option<Value> {
+    let before = serde_json::to_value(before).ok()?;
+    let Value::Object(after) = serde_json::to_value(after).ok()? else { return None };
+    let differs = after.into_iter().filter(|(field, value)| before[field] != *value);
+    Some(differs.map(|(field, value)| (field.clone(), json!([before[&field], value]))).collect())
 }
 
 pub(crate) const INSERT: &str =

@@ -6,13 +6,17 @@ use bytes::Bytes;
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{CompanyId, ExportId, UserId};
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
+use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// Seconds an attempt may be silent before another may start. A live one is heard every second.
 const LEASE_SECONDS: f64 = 30.0;
 
 /// Where a job stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = ExportStatus)]
 pub enum Status {
     /// Waits for its turn.
     Queued,
@@ -27,17 +31,6 @@ pub enum Status {
 }
 
 impl Status {
-    /// The word in the database and on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Running => "running",
-            Self::Ready => "ready",
-            Self::Failed => "failed",
-            Self::Expired => "expired",
-        }
-    }
-
     fn parse(word: &str) -> Self {
         match word {
             "queued" => Self::Queued,
@@ -517,7 +510,8 @@ mod tests {
     #[test]
     fn every_status_is_read_back() {
         for status in [Status::Queued, Status::Running, Status::Ready, Status::Failed, Status::Expired] {
-            assert_eq!(Status::parse(status.as_str()), status);
+            let word = serde_json::to_value(status).unwrap();
+            assert_eq!(Status::parse(word.as_str().unwrap()), status, "the word on the wire is the one in the database");
         }
     }
 }

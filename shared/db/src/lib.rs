@@ -6,22 +6,41 @@
 //! row-level security binds to one company, and [`Db::system`], whose role may cross companies but is
 //! granted only what the relay, the schedules, the sockets and log-in need.
 
+pub mod approvals;
 pub mod audit;
+pub mod auto_submit;
+pub mod calendar;
+pub mod codes;
+pub mod companies;
 mod connect;
+pub mod credentials;
 pub mod dashboard;
+pub mod decisions;
+pub mod directory;
 mod entity;
+pub mod entries;
 mod error;
 pub mod exports;
+pub mod history;
 pub mod idempotency;
+pub mod invitations;
+pub mod leave;
 pub mod live;
 pub mod mail;
+pub mod menu;
 mod migrate;
 pub mod outbox;
+pub mod periods;
+pub mod preferences;
+pub mod registration;
 pub mod reports;
+pub mod roles;
+pub mod sessions;
+pub mod statuses;
 pub mod teams;
+pub mod throttle;
 pub mod timesheets;
 mod tx;
-pub mod users;
 
 pub use audit::Audit;
 pub use connect::{Config, IamAuth};

@@ -2,22 +2,27 @@
 //! is delivered. The effect is outside the database, so a row is claimed under a lease, the mail sent, the row
 //! marked; a crash between sending and marking repeats that one mail after the lease.
 
-use crate::{Result, Tenant, Tx};
+use crate::{Result, Tenant, Tx, preferences::WANTED};
 use chrono::{DateTime, Utc};
-use domain::{MessageId, Permission, UserId};
+use domain::{InvitationId, MessageId, Permission, ResetId, UserId};
 use serde_json::Value;
 use uuid::Uuid;
 
 /// Seconds for one mail to be sent; after that somebody else may.
 const LEASE_SECONDS: f64 = 60.0;
 
-/// Whom an event concerns. Only people who can log in, are not deleted and not anonymised get mail.
+/// Whom an event concerns. Only people who can log in, are not deleted and not anonymised get mail, and who is
+/// invited to become one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
     /// Who may decide on this person's week (`domain.md` §7.7); never the person.
     ApproversOf(UserId),
+    /// Who may decide on this person's leave; never the person.
+    LeaveApproversOf(UserId),
     /// One person.
     User(UserId),
+    /// Whom an open invitation is for.
+    Invited(InvitationId),
     /// Everybody whose role has the permission.
     HoldersOf(Permission),
 }
@@ -70,12 +75,21 @@ const HOLDER: &str = "holder as (
       where rp.company_id = p.company_id and rp.role_id = p.role_id and k.name = $5
         and rp.deleted_at is null and k.deleted_at is null))";
 
-/// The closest approvers of `$4` there are. `role_manager`: every holder of the permission. Otherwise the holders
-/// who lead one of the owner's teams, else managers by role, else any holder, so that no week waits unseen.
-/// `explicit` is treated like `manager_of_user` until weeks have named approvers.
-const APPROVER: &str = "ranked as (
+/// Whom the open invitation `$4` is for.
+const INVITED: &str = "recipient as (
+    select company_id, id, email, concat_ws(' ', first_name, last_name) as name from invitations
+    where id = $4 and accepted_at is null and revoked_at is null and deleted_at is null and expires_at > now()
+      and $5::text is null)";
+
+/// The closest approvers of `$4` there are: the holders who lead one of the owner's teams, else managers by role, else
+/// any holder, so that nothing waits unseen. For weeks, the policy `role_manager` puts every holder first; `explicit` is
+/// treated like `manager_of_user` until weeks have named approvers.
+fn approver(of_weeks: bool) -> String {
+    let policy = if of_weeks { "when c.timesheet_approver_policy = 'role_manager' then 1" } else { "" };
+    format!(
+        "ranked as (
     select h.*, case
-        when c.timesheet_approver_policy = 'role_manager' then 1
+        {policy}
         when exists (
           select from team_members mine
           join team_members theirs on theirs.company_id = mine.company_id and theirs.team_id = mine.team_id
@@ -87,10 +101,13 @@ const APPROVER: &str = "ranked as (
         else 3 end as rank
     from holder h left join company_settings c on c.company_id = h.company_id
     where h.id <> $4),
-  recipient as (select * from ranked where rank = (select min(rank) from ranked))";
+  recipient as (select * from ranked where rank = (select min(rank) from ranked))"
+    )
+}
 
 /// Writes the mails of a message to its audience that are not written yet, and names them all.
-/// `template` and `data` say what the mails are about, for whoever reads the log.
+/// `template`, the topic, and `data` say what the mails are about, for whoever reads the log. Who does not want mail
+/// about the topic gets none, and it goes to nobody else instead.
 pub async fn enqueue(
     tx: &Tenant,
     message: MessageId,
@@ -101,10 +118,16 @@ pub async fn enqueue(
     // The unused one of $4 and $5 stays in the text so that every audience takes the same parameters.
     let (recipients, user, permission) = match audience {
         Audience::ApproversOf(user) => (
-            format!("{PERSON}, {HOLDER}, {APPROVER}"),
+            format!("{PERSON}, {HOLDER}, {}", approver(true)),
             Some(user.0),
             Some(Permission::TimesheetApproveTeam.key()),
         ),
+        Audience::LeaveApproversOf(user) => (
+            format!("{PERSON}, {HOLDER}, {}", approver(false)),
+            Some(user.0),
+            Some(Permission::LeaveApproveTeam.key()),
+        ),
+        Audience::Invited(invitation) => (INVITED.to_owned(), Some(invitation.0), None),
         Audience::User(user) => (
             format!("{PERSON}, recipient as (select * from person where id = $4 and $5::text is null)"),
             Some(user.0),
@@ -121,7 +144,8 @@ pub async fn enqueue(
     let sql = format!(
         "with {recipients}
          insert into email_logs (company_id, id, dedupe_key, to_email, to_name, template, template_data)
-         select company_id, gen_random_uuid(), $1::uuid || ':' || id, email, name, $2, $3 from recipient
+         select company_id, gen_random_uuid(), $1::uuid || ':' || id, email, name, $2::text, $3 from recipient
+         where {WANTED}
          on conflict (company_id, dedupe_key) do update set dedupe_key = excluded.dedupe_key
          returning id, status in ('SENT', 'FAILED') as settled"
     );
@@ -184,19 +208,19 @@ pub async fn unsettled(tx: &Tx, ids: &[Uuid]) -> Result<i64> {
     Ok(row.get("unsettled"))
 }
 
-/// Who a mail about a week speaks of.
+/// Whom a mail about a week or about leave speaks of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Week {
+pub struct People {
     /// The owner's first and last name.
     pub owner: String,
-    /// The first and last name of who did it.
+    /// The first and last name of who did it; empty if that person is gone.
     pub actor: String,
     /// The company's weekly limit in minutes, over which a week is marked (`domain.md` §7.8).
     pub max_weekly_minutes: i32,
 }
 
-/// The names in a mail about a week of `owner` that `actor` changed; none if the owner is gone.
-pub async fn week(tx: &Tx, owner: UserId, actor: UserId) -> Result<Option<Week>> {
+/// The names in a mail about something of `owner` that `actor` changed; none if the owner is gone.
+pub async fn people(tx: &Tx, owner: UserId, actor: UserId) -> Result<Option<People>> {
     let row = tx
         .query_opt(
             "select o.first_name || ' ' || o.last_name as owner, a.first_name || ' ' || a.last_name as actor,
@@ -208,9 +232,61 @@ pub async fn week(tx: &Tx, owner: UserId, actor: UserId) -> Result<Option<Week>>
             &[&owner.0, &actor.0],
         )
         .await?;
-    Ok(row.map(|row| Week {
+    Ok(row.map(|row| People {
         owner: row.get("owner"),
         actor: row.get::<_, Option<String>>("actor").unwrap_or_default(),
         max_weekly_minutes: row.get("max_weekly_minutes"),
+    }))
+}
+
+/// What a mail with a link into the company says of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// The company's name.
+    pub company: String,
+    /// An invitation's role.
+    pub role: Option<String>,
+    /// The first and last name of who invites.
+    pub inviter: Option<String>,
+    /// Until when the link is good.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// What a mail about an invitation says; none if it is open no more.
+pub async fn invitation(tx: &Tx, id: InvitationId, now: DateTime<Utc>) -> Result<Option<Access>> {
+    let row = tx
+        .query_opt(
+            "select c.name as company, r.name as role, b.first_name || ' ' || b.last_name as inviter, i.expires_at
+             from invitations i join companies c on c.id = i.company_id
+             join roles r on r.company_id = i.company_id and r.id = i.role_id
+             left join users b on b.company_id = i.company_id and b.id = i.created_by_user_id
+             where i.id = $1 and i.accepted_at is null and i.revoked_at is null and i.deleted_at is null
+               and i.expires_at > $2",
+            &[&id.0, &now],
+        )
+        .await?;
+    Ok(row.map(|row| Access {
+        company: row.get("company"),
+        role: row.get("role"),
+        inviter: row.get("inviter"),
+        expires_at: row.get("expires_at"),
+    }))
+}
+
+/// What a mail about a forgotten password says; none if the request is used or expired.
+pub async fn reset(tx: &Tx, id: ResetId, now: DateTime<Utc>) -> Result<Option<Access>> {
+    let row = tx
+        .query_opt(
+            "select c.name as company, p.expires_at
+             from password_resets p join companies c on c.id = p.company_id
+             where p.id = $1 and p.used_at is null and p.expires_at > $2",
+            &[&id.0, &now],
+        )
+        .await?;
+    Ok(row.map(|row| Access {
+        company: row.get("company"),
+        role: None,
+        inviter: None,
+        expires_at: row.get("expires_at"),
     }))
 }

@@ -4,6 +4,7 @@ use crate::{Reader, Result};
 use chrono::NaiveDate;
 use domain::{TeamId, UserId};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// What a caller's report may be taken from the cache by.
@@ -47,7 +48,7 @@ pub async fn position(tx: &Reader, caller: UserId) -> Result<Position> {
 }
 
 /// What the rows of a time report stand for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum GroupBy {
     /// A person.
@@ -111,8 +112,9 @@ const EFFECTIVE_BILLABLE: &str =
     "coalesce(nullif(r.billable, 'auto'), nullif(c.billable_default, 'auto'), c.type)";
 
 /// Sums of entries.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = TimeReportSums)]
 pub struct Sums {
     /// Minutes.
     pub minutes: i64,
@@ -125,7 +127,8 @@ pub struct Sums {
 }
 
 /// A row of a report.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = TimeReportRow)]
 pub struct Group {
     /// What the row stands for, for programs.
     pub key: String,

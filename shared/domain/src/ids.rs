@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
-use utoipa::ToSchema;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, Schema},
+};
 use uuid::Uuid;
 
 macro_rules! ids {
@@ -40,7 +43,12 @@ macro_rules! ids {
                 text.parse().map(Self)
             }
         }
-    )+};
+    )+
+        /// The schemas of all of them: a description that has one only in a path refers to it and does not bring it.
+        pub fn id_schemas() -> Vec<(String, RefOr<Schema>)> {
+            vec![$(($name::name().into_owned(), $name::schema())),+]
+        }
+    };
 }
 
 ids! {
@@ -50,8 +58,14 @@ ids! {
     UserId,
     /// A log-in of one user on one device (`active_sessions`).
     SessionId,
+    /// What a user may be, such as suspended.
+    UserStatusId,
     /// A role of one company.
     RoleId,
+    /// A permission key as a row of one company.
+    PermissionId,
+    /// A permission that a role holds.
+    RolePermissionId,
     /// A team of one company.
     TeamId,
     /// One user's week.
@@ -60,16 +74,30 @@ ids! {
     RowId,
     /// An action code (`timeCodeId` on the wire).
     CodeId,
+    /// A category of action codes.
+    CategoryId,
     /// An export job.
     ExportId,
     /// A cell of a week, or an entry of the period API.
     EntryId,
+    /// What one named approver says of a sheet.
+    ApprovalId,
     /// A leave request.
     LeaveId,
+    /// A holiday.
+    HolidayId,
+    /// A work schedule.
+    ScheduleId,
+    /// A locked period.
+    PeriodLockId,
     /// An invitation to a company.
     InvitationId,
     /// A request for a new password.
     ResetId,
+    /// A group of cards in a company's menu.
+    MenuCategoryId,
+    /// A card of a company's menu.
+    MenuCardId,
     /// A message of the outbox; consumers recognise a redelivery by it.
     MessageId,
 }

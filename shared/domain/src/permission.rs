@@ -5,7 +5,7 @@ use std::fmt;
 use utoipa::ToSchema;
 
 macro_rules! permissions {
-    ($($variant:ident = $key:literal: $doc:literal),+ $(,)?) => {
+    ($($variant:ident = $key:tt: $doc:tt),+ $(,)?) => {
         /// A permission key a role can hold.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
         pub enum Permission { $(#[doc = $doc] #[serde(rename = $key)] $variant),+ }
@@ -24,9 +24,10 @@ macro_rules! permissions {
                 match self { $(Self::$variant => $doc),+ }
             }
 
-            /// The permission of a stored key; unknown keys (of a newer release) grant nothing.
+            /// The permission of a stored key, also of one that the first product used for it; unknown keys (of
+            /// a newer release) grant nothing.
             pub fn from_key(key: &str) -> Option<Self> {
-                match key { $($key => Some(Self::$variant),)+ _ => None }
+                match key { $($key => Some(Self::$variant),)+ _ => legacy(key) }
             }
         }
     };
@@ -83,6 +84,37 @@ permissions! {
     LeaveApproveTeam = "leave.approve.team": "Decide on leave requests.",
     LeaveViewOrg = "leave.view.org": "See every leave request of the company.",
     PlatformManage = "platform.manage": "Run the platform: companies, user statuses, permission keys.",
+}
+
+/// Keys that the first product checked or documented but never seeded (`domain.md` §5.3, §5.5), and the nearest
+/// key of ours (§6, "→ gate"): an imported database keeps working.
+///
+/// `create_permission`, `update_permission` and `delete_permission` are missing on purpose: they are the
+/// platform's now, and no company's row may grant that.
+fn legacy(key: &str) -> Option<Permission> {
+    use Permission as P;
+    Some(match key {
+        "approve_leave_request"
+        | "create_other_leave_request"
+        | "update_other_leave_request"
+        | "delete_other_leave_request" => P::LeaveApproveTeam,
+        "update_company_settings" => P::SettingsManageCompany,
+        "create_team" | "update_team" | "delete_team" | "manage_team_members" => P::TeamManage,
+        "user.view.team" => P::ManagerUserView,
+        "user.view.org" => P::AdminUserView,
+        "user.manage" => P::AdminUserUpdate,
+        _ => return None,
+    })
+}
+
+impl Permission {
+    /// What it belongs to, for the role editor: the part of the key before the first dot.
+    pub fn group(self) -> &'static str {
+        match self {
+            Self::ViewUserSessions | Self::RevokeSession => "sessions",
+            _ => self.key().split_once('.').map_or("roles", |(group, _)| group),
+        }
+    }
 }
 
 impl fmt::Display for Permission {
@@ -177,6 +209,38 @@ mod tests {
             assert_eq!(Permission::from_key(permission.key()), Some(*permission));
         }
         assert_eq!(Permission::from_key("no.such.key"), None);
+    }
+
+    #[test]
+    fn keys_of_the_first_product_grant_the_nearest_of_ours_but_never_the_platform() {
+        for (legacy, ours) in [
+            ("approve_leave_request", Permission::LeaveApproveTeam),
+            ("create_other_leave_request", Permission::LeaveApproveTeam),
+            ("update_other_leave_request", Permission::LeaveApproveTeam),
+            ("delete_other_leave_request", Permission::LeaveApproveTeam),
+            ("update_company_settings", Permission::SettingsManageCompany),
+            ("create_team", Permission::TeamManage),
+            ("update_team", Permission::TeamManage),
+            ("delete_team", Permission::TeamManage),
+            ("manage_team_members", Permission::TeamManage),
+            ("user.view.team", Permission::ManagerUserView),
+            ("user.view.org", Permission::AdminUserView),
+            ("user.manage", Permission::AdminUserUpdate),
+            ("timesheet.create.forUser", Permission::TimesheetCreateForUser),
+        ] {
+            assert_eq!(Permission::from_key(legacy), Some(ours), "{legacy}");
+        }
+        for platform in ["create_permission", "update_permission", "delete_permission"] {
+            assert_eq!(Permission::from_key(platform), None, "{platform}");
+        }
+    }
+
+    #[test]
+    fn every_key_has_a_group() {
+        let group = |key: &str| Permission::from_key(key).map(Permission::group);
+        assert_eq!(group("timesheet.lock.period"), Some("timesheet"));
+        assert_eq!(group("assign_role_permission"), Some("roles"));
+        assert_eq!(group("revoke_session"), Some("sessions"));
     }
 
     #[test]

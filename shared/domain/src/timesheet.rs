@@ -1,6 +1,7 @@
 //! The states of a week and the moves between them (`domain.md` §4.1).
 
 use crate::words::words;
+use chrono::NaiveDate;
 
 words! {
     /// `timesheets.status`.
@@ -161,6 +162,16 @@ pub enum Transition {
 #[error("{0}")]
 pub struct WrongState(pub &'static str);
 
+/// The week has a day in a locked period: nobody changes its time (`domain.md` §10.8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("The period {from} to {to} is locked.")]
+pub struct PeriodLocked {
+    /// The period's first day.
+    pub from: NaiveDate,
+    /// Its last.
+    pub to: NaiveDate,
+}
+
 impl TimesheetStatus {
     /// The state after `transition`, or why it is refused (`domain.md` §4.1 with its fixes: an approved
     /// week is not reopened by saving, submitting twice changes nothing).
@@ -180,6 +191,18 @@ impl TimesheetStatus {
                 Err(WrongState("Timesheet is not in submitted status"))
             }
             (Draft, Reopen) => Err(WrongState("This week is open already.")),
+        }
+    }
+}
+
+impl TimesheetStatus {
+    /// What the rows and entries of a sheet in this status are, and whether its rows are locked (`domain.md` §4.1–3).
+    pub fn below(self) -> (RowStatus, bool, EntryStatus) {
+        match self {
+            Self::Draft => (RowStatus::Draft, false, EntryStatus::Saved),
+            Self::Submitted => (RowStatus::Submitted, true, EntryStatus::PendingApproval),
+            Self::Approved => (RowStatus::Approved, true, EntryStatus::Approved),
+            Self::Rejected => (RowStatus::Rejected, false, EntryStatus::Rejected),
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Instants as they are on the wire.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 
 /// An instant, sent as ISO 8601 in UTC with milliseconds and `Z` (`domain.md` §1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, ToSchema)]
 #[schema(value_type = String, format = DateTime, example = "2026-11-24T03:55:09.649Z")]
 pub struct Timestamp(pub DateTime<Utc>);
 

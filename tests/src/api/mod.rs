@@ -4,6 +4,7 @@ mod auth;
 mod calendar;
 mod codes;
 mod company;
+mod edge;
 mod entries;
 mod leave;
 mod roles;

@@ -1,7 +1,7 @@
 //! The HTTP API in this process: every route's handler on a real database, without processes in between. For
 //! tests of behaviour; that the same routes work as Lambda binaries is what `World` is for.
 
-use super::{Company, Database, Person, world};
+use super::{Call, Company, Database, Person, world};
 use app::App;
 use axum::{Router, body::Body, body::to_bytes};
 use chrono::TimeDelta;
@@ -88,8 +88,11 @@ impl Api {
             )
             .await
             .expect("a session");
-        let token =
-            self.app.jwt().sign(company.id, person.id, session, "-", now, TimeDelta::hours(1)).expect("a token");
+        let token = self
+            .app
+            .jwt()
+            .sign(company.id, person.id, session, "-", now, TimeDelta::hours(1))
+            .expect("a token");
         Client { api: self, token: Some(token) }
     }
 
@@ -97,6 +100,13 @@ impl Api {
     pub(crate) fn nobody(&self) -> Client<'_> {
         Client { api: self, token: None }
     }
+}
+
+/// What API Gateway says of a request from an address; for another than the usual one, a request's extension.
+pub(crate) fn from(ip: &str) -> Gateway {
+    let mut context = ApiGatewayV2httpRequestContext::default();
+    context.http.source_ip = Some(ip.to_owned());
+    Gateway::ApiGatewayV2(context)
 }
 
 /// Somebody's way to the API.
@@ -124,9 +134,9 @@ impl Client<'_> {
         }
         let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
         let mut request = change(request).body(body).expect("a request");
-        let mut context = ApiGatewayV2httpRequestContext::default();
-        context.http.source_ip = Some("203.0.113.7".to_owned());
-        request.extensions_mut().insert(Gateway::ApiGatewayV2(context));
+        if request.extensions().get::<Gateway>().is_none() {
+            request.extensions_mut().insert(from("203.0.113.7"));
+        }
         let reply = self.api.router.clone().oneshot(request).await.expect("an answer");
         let (parts, body) = reply.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.expect("a body");
@@ -138,6 +148,15 @@ impl Client<'_> {
     /// Any request.
     pub(crate) async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Reply {
         self.send_with(method, path, body, |request| request).await
+    }
+
+    /// A request as the fixture has it.
+    pub(crate) async fn call(&self, method: &Method, call: Call) -> Reply {
+        self.send_with(method.clone(), &call.path, call.body, |request| match call.header {
+            Some((name, value)) => request.header(name, value),
+            None => request,
+        })
+        .await
     }
 
     /// The body of a GET that answers 200.

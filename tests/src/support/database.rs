@@ -46,9 +46,14 @@ impl Database {
         url("GOGOTIME_TEST_API_URL", &self.name)
     }
 
+    /// For `schedule-migrate`.
+    pub(crate) fn owner_url(&self) -> String {
+        url("GOGOTIME_TEST_DATABASE_URL", &self.name)
+    }
+
     /// As the owner, whom row-level security does not bind: for arranging and for looking.
     pub(crate) async fn owner(&self) -> Client {
-        connect(&url("GOGOTIME_TEST_DATABASE_URL", &self.name)).await
+        connect(&self.owner_url()).await
     }
 
     /// The pool of a function.

@@ -3,13 +3,17 @@
 mod api;
 mod clients;
 mod database;
+mod fixture;
 mod people;
+mod sample;
 mod world;
 
-pub(crate) use api::{Api, Client, Reply};
+pub(crate) use api::{Api, Client, Reply, from};
 pub(crate) use clients::{Http, Script};
 pub(crate) use database::Database;
+pub(crate) use fixture::{CALLERS, Call, Fixture};
 pub(crate) use people::{Company, PASSWORD, Person};
+pub(crate) use sample::{Sample, body_schema};
 pub(crate) use world::{Backends, World, app};
 
 use std::{future::Future, time::Duration};

@@ -1,9 +1,10 @@
-//! A demo company: its rules, roles, codes, teams and people – everything but the weeks.
+//! A demo company: its rules, menu, calendar, roles, codes, teams and people – everything but the weeks.
 
+use super::calendar;
 use super::names;
 use super::random::Random;
 use chrono::{DateTime, Days, Duration, NaiveDate, NaiveTime, Utc};
-use domain::{Permission, seeded_roles};
+use domain::{CodeType, Permission, codes::DEFAULT as CODES, menu, seeded_roles};
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -72,6 +73,13 @@ pub(crate) struct Company {
     pub(crate) roles: Vec<Role>,
     pub(crate) categories: Vec<(Uuid, &'static str)>,
     pub(crate) codes: Vec<Code>,
+    pub(crate) menu: Vec<MenuCategory>,
+    /// By day, from the first week until a year from now.
+    pub(crate) holidays: Vec<Holiday>,
+    /// Full time, then part time.
+    pub(crate) schedules: [Schedule; 2],
+    /// The newest quarter before all weeks; nobody changes it any more.
+    pub(crate) closed: (Uuid, NaiveDate, NaiveDate),
     pub(crate) teams: Vec<(Uuid, String)>,
     pub(crate) members: Vec<Member>,
     pub(crate) people: Vec<Person>,
@@ -95,6 +103,25 @@ pub(crate) struct Code {
     pub(crate) billable_editable: bool,
     pub(crate) location_policy: &'static str,
     pub(crate) category: usize,
+}
+
+pub(crate) struct MenuCategory {
+    pub(crate) id: Uuid,
+    pub(crate) category: &'static menu::Category,
+    pub(crate) cards: Vec<(Uuid, &'static menu::Card)>,
+}
+
+pub(crate) struct Holiday {
+    pub(crate) id: Uuid,
+    pub(crate) day: NaiveDate,
+    pub(crate) name: &'static str,
+}
+
+pub(crate) struct Schedule {
+    pub(crate) id: Uuid,
+    pub(crate) name: &'static str,
+    /// From Monday to Sunday.
+    pub(crate) minutes: [i32; 7],
 }
 
 pub(crate) struct Member {
@@ -204,15 +231,8 @@ const ADMIN: usize = 5;
 /// Fewest people that make a company with one team.
 pub(crate) const SMALLEST: u32 = 9;
 
-/// The six codes of domain.md §8, then the projects follow.
-const CODES: [(&str, &str, bool, &str, &str, bool, usize); 6] = [
-    ("DEV", "Product Development", true, "#4F46E5", "billable", true, 0),
-    ("MEETING", "Client Meetings", true, "#0EA5E9", "auto", true, 0),
-    ("EMAIL", "Inbox & Admin", false, "#475569", "non-billable", false, 1),
-    ("HOLIDAY", "Holiday", false, "#F97316", "non-billable", false, 2),
-    ("SICK", "Sick Leave", false, "#F43F5E", "non-billable", false, 2),
-    ("TRAINING", "Training & Learning", false, "#22C55E", "auto", true, 1),
-];
+/// The category of each of [`CODES`]; the projects follow them.
+const CATEGORIES: [usize; 6] = [0, 0, 1, 2, 2, 1];
 pub(crate) const HOLIDAY: usize = 3;
 pub(crate) const SICK: usize = 4;
 const PROJECT: usize = CODES.len();
@@ -263,6 +283,22 @@ impl Company {
             .collect();
         let categories = ["Delivery", "Internal", "Time off"].map(|name| (id(), name)).to_vec();
         let codes = codes(people, &mut id);
+        let menu = menu::DEFAULT.iter().map(|category| MenuCategory {
+            id: id(),
+            category,
+            cards: category.cards.iter().map(|card| (id(), card)).collect(),
+        });
+        let menu = menu.collect();
+        let holidays = calendar::holidays(first_week, today + Days::new(365));
+        let holidays = holidays.into_iter().map(|(day, name)| Holiday { id: id(), day, name }).collect();
+        let schedules = [("Full time, 40 hours", 480), ("Part time, 32 hours", 384)];
+        let schedules = schedules.map(|(name, day)| Schedule {
+            id: id(),
+            name,
+            minutes: [day, day, day, day, day, 0, 0],
+        });
+        let (from, to) = calendar::quarter_before(first_week);
+        let closed = (id(), from, to);
 
         let mut company = Self {
             profile,
@@ -277,6 +313,10 @@ impl Company {
             roles,
             categories,
             codes,
+            menu,
+            holidays,
+            schedules,
+            closed,
             teams: Vec::new(),
             members: Vec::new(),
             people: Vec::new(),
@@ -313,6 +353,11 @@ impl Company {
         let utc =
             |day: NaiveDate| day.and_time(NaiveTime::MIN).and_utc() + Duration::hours(self.profile.to_utc);
         (utc(day) + Duration::minutes(minutes)).min(utc(self.today))
+    }
+
+    /// Whether an office of this country is closed that day.
+    pub(crate) fn is_holiday(&self, day: NaiveDate, office: &str) -> bool {
+        office == calendar::COUNTRY && self.holidays.binary_search_by_key(&day, |holiday| holiday.day).is_ok()
     }
 
     fn role(&self, name: &str) -> usize {
@@ -540,18 +585,21 @@ fn next_workday(day: NaiveDate) -> NaiveDate {
 }
 
 fn codes(people: u32, id: &mut impl FnMut() -> Uuid) -> Vec<Code> {
-    let fixed =
-        CODES.map(|(code, name, billable, color, billable_default, billable_editable, category)| Code {
+    let fixed: Vec<_> = CODES
+        .iter()
+        .zip(CATEGORIES)
+        .map(|(code, category)| Code {
             id: id(),
-            key: code.into(),
-            name: name.into(),
-            color,
-            billable,
-            billable_default,
-            billable_editable,
+            key: code.code.into(),
+            name: code.name.into(),
+            color: code.color,
+            billable: code.kind == CodeType::Billable,
+            billable_default: code.billable_default.as_str(),
+            billable_editable: code.billable_editable,
             location_policy: "any",
             category,
-        });
+        })
+        .collect();
     let projects = (people as usize / 20).clamp(4, 60);
     let projects = (0..projects).map(|number| {
         let (name, phase) = (names::PROJECTS[number % names::PROJECTS.len()], number / names::PROJECTS.len());

@@ -104,16 +104,26 @@ impl Copy {
         }
     }
 
-    /// `text[]`: dimensions, no nulls, the element type, then length, lower bound and elements.
+    /// `text[]`.
     pub(crate) fn texts(&mut self, values: &[&str]) -> &mut Self {
-        const TEXT: i32 = 25;
+        self.array(25, values.iter().map(|value| value.as_bytes().to_vec()))
+    }
+
+    /// `int4[]`.
+    pub(crate) fn ints(&mut self, values: &[i32]) -> &mut Self {
+        self.array(23, values.iter().map(|value| value.to_be_bytes().to_vec()))
+    }
+
+    /// An array: dimensions, no nulls, the element type's oid, then length, lower bound and elements.
+    fn array(&mut self, element: i32, values: impl ExactSizeIterator<Item = Vec<u8>>) -> &mut Self {
+        let length = |length| i32::try_from(length).unwrap_or(0);
         let mut array = Vec::new();
-        for word in [1, 0, TEXT, i32::try_from(values.len()).unwrap_or(0), 1] {
+        for word in [1, 0, element, length(values.len()), 1] {
             array.extend(word.to_be_bytes());
         }
         for value in values {
-            array.extend(i32::try_from(value.len()).unwrap_or(0).to_be_bytes());
-            array.extend_from_slice(value.as_bytes());
+            array.extend(length(value.len()).to_be_bytes());
+            array.extend_from_slice(&value);
         }
         self.value(&array)
     }

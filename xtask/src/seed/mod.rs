@@ -5,6 +5,7 @@
 //! between them, so memory does not grow with the number of weeks. Triggers (the foreign keys) are off
 //! meanwhile: the generator's own tests hold its references.
 
+mod calendar;
 mod company;
 mod copy;
 mod names;
@@ -358,6 +359,25 @@ mod tests {
             assert_eq!(role("codeadmin"), "project_code_admin");
             assert_eq!(company.permissions.len(), Permission::ALL.len());
             assert_eq!(company.roles.len(), 7);
+        }
+    }
+
+    #[test]
+    fn a_company_has_the_menu_holidays_without_work_and_no_closed_day_in_its_weeks() {
+        for company in companies(1) {
+            assert_eq!(company.menu.iter().map(|menu| menu.cards.len()).sum::<usize>(), 14);
+            assert_eq!(company.codes[HOLIDAY].key, "HOLIDAY");
+            assert_eq!(company.codes[SICK].key, "SICK");
+            let labor_day = NaiveDate::from_ymd_opt(2026, 9, 7).unwrap();
+            assert!(company.is_holiday(labor_day, "US") && !company.is_holiday(labor_day, "BE"));
+            assert!(company.holidays.iter().any(|holiday| holiday.day > company.today));
+            let (_, from, to) = company.closed;
+            assert!(from < to && to < company.first_week);
+            for (person, _, sheet) in sheets(1, &company) {
+                let office = company.people[person].office;
+                let entries = sheet.rows.iter().flat_map(|row| &row.entries);
+                assert!(entries.into_iter().all(|entry| !company.is_holiday(entry.day, office)));
+            }
         }
     }
 

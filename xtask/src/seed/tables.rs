@@ -1,5 +1,6 @@
 //! Which columns of which tables the seed writes. Everything else takes its default.
 
+use super::calendar;
 use super::company::{Company, UserStatus};
 use super::copy::{Copy, Table};
 use super::week::{Sheet, entry_time};
@@ -36,6 +37,25 @@ const CODES: Table = Table {
     columns: "company_id, id, code, name, color, type, billable_default, billable_editable, location_policy, \
               category_id, created_at, updated_at",
 };
+const MENU_CATEGORIES: Table = Table {
+    name: "menu_category",
+    columns: "company_id, id, key, title, icon, sort_order, created_at, updated_at",
+};
+const MENU_CARDS: Table = Table {
+    name: "menu_card",
+    columns: "company_id, id, category_id, title, subtitle, route, icon, required_permission, sort_order, \
+              created_at, updated_at",
+};
+const HOLIDAYS: Table =
+    Table { name: "holidays", columns: "company_id, id, day, name, country_code, created_at, updated_at" };
+const LOCKS: Table = Table {
+    name: "period_locks",
+    columns: "company_id, id, period_start, period_end, reason, created_at, updated_at",
+};
+const SCHEDULES: Table =
+    Table { name: "work_schedules", columns: "company_id, id, name, minutes, created_at, updated_at" };
+const USER_SCHEDULES: Table =
+    Table { name: "user_schedules", columns: "company_id, user_id, valid_from, schedule_id, created_at" };
 const TEAMS: Table = Table { name: "teams", columns: "company_id, id, name, created_at, updated_at" };
 const MEMBERS: Table =
     Table { name: "team_members", columns: "company_id, id, team_id, user_id, role, created_at, updated_at" };
@@ -141,6 +161,46 @@ pub(crate) fn company(company: &Company, statuses: &[(UserStatus, Uuid)]) -> Vec
             to.row().uuid(id).uuid(code.id).text(&code.key).text(&code.name).text(code.color).text(kind);
             to.text(code.billable_default).bool(code.billable_editable).text(code.location_policy);
             to.uuid(company.categories[code.category].0).time(at).time(at);
+        }
+    });
+    table(&MENU_CATEGORIES, &|to| {
+        for menu in &company.menu {
+            let category = menu.category;
+            to.row().uuid(id).uuid(menu.id).text(category.key).text(category.title).text(category.icon);
+            to.int(category.sort_order).time(at).time(at);
+        }
+    });
+    table(&MENU_CARDS, &|to| {
+        for menu in &company.menu {
+            for (card_id, card) in &menu.cards {
+                to.row().uuid(id).uuid(*card_id).uuid(menu.id).text(card.title).text(card.subtitle);
+                to.text(card.route).text(card.icon).text(card.permission.key()).int(card.sort_order);
+                to.time(at).time(at);
+            }
+        }
+    });
+    table(&HOLIDAYS, &|to| {
+        for holiday in &company.holidays {
+            to.row().uuid(id).uuid(holiday.id).date(holiday.day).text(holiday.name).text(calendar::COUNTRY);
+            to.time(at).time(at);
+        }
+    });
+    table(&LOCKS, &|to| {
+        let (lock, from, to_day) = company.closed;
+        to.row().uuid(id).uuid(lock).date(from).date(to_day).text("Payroll has closed this quarter");
+        to.time(at).time(at);
+    });
+    table(&SCHEDULES, &|to| {
+        for schedule in &company.schedules {
+            to.row().uuid(id).uuid(schedule.id).text(schedule.name).ints(&schedule.minutes).time(at).time(at);
+        }
+    });
+    table(&USER_SCHEDULES, &|to| {
+        let [full, part] = &company.schedules;
+        for person in &company.people {
+            let schedule = if person.day_off.is_some() { part } else { full };
+            let from = person.created.date_naive();
+            to.row().uuid(id).uuid(person.id).date(from).uuid(schedule.id).time(person.created);
         }
     });
     table(&TEAMS, &|to| {

@@ -203,6 +203,9 @@ fn plan(
         if day > company.today && status == TimesheetStatus::Draft {
             break;
         }
+        if company.is_holiday(day, who.office) {
+            continue;
+        }
         if let Some(leave) = who.leave.iter().find(|leave| leave.covers(day) && weekday < 5) {
             match leave.kind {
                 "PTO" => holiday.push(entry(day, 480, None)),

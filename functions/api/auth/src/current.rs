@@ -7,20 +7,35 @@ use axum::{
     response::IntoResponse,
     routing::get,
 };
-use serde_json::{Value, json};
+use db::sessions::Profile;
+use serde::Serialize;
+use utoipa::ToSchema;
 
-pub const ROUTE: Route = Route {
+pub(crate) const ROUTE: Route = Route {
     function: "api-auth",
     method: Method::GET,
     path: "/auth/current",
     access: Access::SignedIn,
-    handler: || get(current),
+    handler: || get(show_current_user),
 };
 
-async fn current(State(app): State<App>, caller: Caller) -> Result<impl IntoResponse, Problem> {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CurrentUser {
+    #[serde(flatten)]
+    profile: Profile,
+    /// The keys of the role's permissions, sorted.
+    permissions: Vec<&'static str>,
+}
+
+/// The caller, with everything that the client decides by.
+#[utoipa::path(get, path = "/auth/current", responses((status = 200, body = CurrentUser)))]
+pub(crate) async fn show_current_user(
+    State(app): State<App>,
+    caller: Caller,
+) -> Result<impl IntoResponse, Problem> {
     let tx = app.db().reader(caller.company).await?;
-    let mut profile: Value =
-        db::users::profile(&tx, caller.user).await?.ok_or_else(|| Problem::unauthorized("No such user"))?;
-    profile["permissions"] = json!(caller.permission_keys());
-    Ok(([(header::CACHE_CONTROL, "no-cache")], Json(profile)))
+    let profile = db::sessions::profile(&tx, caller.company, caller.user).await?;
+    let profile = profile.ok_or_else(|| Problem::unauthorized("No such user"))?;
+    let user = CurrentUser { profile, permissions: caller.permission_keys() };
+    Ok(([(header::CACHE_CONTROL, "no-cache")], Json(user)))
 }

@@ -1,87 +1,142 @@
 //! `POST /auth/login` – a session for an address and a password (`domain.md` §6.1.2).
 
-use crate::cookies;
-use app::{Access, App, ClientInfo, Json, Problem, Route};
-use argon2::{Argon2, PasswordVerifier, password_hash::phc::PasswordHash};
+use crate::{
+    access_token::{self, SHORT, Subject, session_life},
+    cookies, limits,
+    refresh_token::RefreshToken,
+};
+use app::{
+    Access, App, ClientInfo, Json, Problem, Route,
+    password::{NOBODY, matches},
+};
 use axum::{extract::State, http::Method, response::IntoResponse, routing::post};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use chrono::TimeDelta;
-use db::users::{Candidate, NewSession};
-use domain::SessionId;
-use serde::Deserialize;
-use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
+use db::{
+    credentials::{self, Candidate, Refusal},
+    sessions::{self, NewSession, Origin, Profile},
+    throttle,
+};
+use domain::{CompanyId, SessionId, UserId};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
 
-pub const ROUTE: Route = Route {
+pub(crate) const ROUTE: Route = Route {
     function: "api-login",
     method: Method::POST,
     path: "/auth/login",
     access: Access::Public,
-    handler: || post(login),
+    handler: || post(log_in),
 };
 
-/// What an unknown address is checked against, so that it takes as long as a known one. Matches nothing.
-const NOBODY: &str =
-    "$argon2id$v=19$m=65536,t=3,p=4$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Body {
+pub(crate) struct LogIn {
+    /// The case does not matter.
+    #[schema(example = "eli@example.com")]
     email: String,
     password: String,
+    /// A session of 30 days instead of 7.
     #[serde(default)]
     remember_me: bool,
+    /// The client refreshes: its access token lives for 15 minutes.
+    #[serde(default)]
+    use_refresh_token: bool,
 }
 
-async fn login(
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LoggedIn {
+    /// The access token; also the cookie `jwt`.
+    token: String,
+    /// Seconds that it lives.
+    expires_in: i64,
+    /// Fields without a value are left out.
+    user: Profile,
+}
+
+/// Begins a session. The refresh token is in the cookie `refreshToken` and nowhere else.
+#[utoipa::path(post, path = "/auth/login", request_body = LogIn, responses(
+    (status = 200, body = LoggedIn),
+    (status = 401, description = "Wrong address or password, or somebody who may not log in."),
+))]
+pub(crate) async fn log_in(
     State(app): State<App>,
     client: ClientInfo,
-    Json(body): Json<Body>,
+    Json(body): Json<LogIn>,
 ) -> Result<impl IntoResponse, Problem> {
-    let candidates = {
-        let tx = app.db().system().await?;
-        db::users::candidates(&tx, body.email.trim()).await?
-    };
-    // One answer for a wrong password, an unknown address and a suspended user: it says nothing about whom.
-    let user =
-        verified(candidates, &body.password).ok_or_else(|| Problem::unauthorized("Wrong credentials"))?;
+    let (email, now) = (body.email.trim(), app.now());
+    let origin = Origin { ip: client.ip, user_agent: client.user_agent.as_deref() };
+    let limits = limits::log_in(email, client.ip);
 
-    let now = app.now();
-    let lifetime = TimeDelta::days(if body.remember_me { 30 } else { 7 });
-    let session = SessionId::new();
-    let refresh = URL_SAFE_NO_PAD.encode(rand::random::<[[u8; 16]; 3]>().as_flattened());
-    let tx = app.db().tenant(user.company).await?;
+    // Counted and committed before the password is looked at: tries at the same time do not slip through.
+    let tx = app.db().system().await?;
+    let exceeded = throttle::hit(&tx, &limits, now).await?;
+    let candidates = credentials::candidates(&tx, email).await?;
+    if let Some(exceeded) = exceeded {
+        let refused: Vec<_> = candidates.iter().map(|it| (it.company, it.user, Refusal::Locked)).collect();
+        credentials::note_refusals(&tx, email, &refused, origin, now).await?;
+        app.commit_without_events(tx).await?;
+        return Err(Problem::too_many(exceeded.retry_after));
+    }
+    app.commit_without_events(tx).await?;
+
+    let verified = verified(candidates, &body.password);
+    let tx = app.db().system().await?;
+    let user = match verified {
+        Ok(user) => user,
+        Err(refused) => {
+            credentials::note_refusals(&tx, email, &refused, origin, now).await?;
+            app.commit_without_events(tx).await?;
+            // One answer for a wrong password, an unknown address and a suspended user: it says nothing about whom.
+            return Err(Problem::unauthorized("Wrong credentials"));
+        }
+    };
+
+    let (session, refresh) = (SessionId::new(), RefreshToken::new());
     let new = NewSession {
         id: session,
-        token_hash: &hex::encode(Sha256::digest(&refresh)),
-        expires_at: now + lifetime,
-        ip: client.ip,
-        user_agent: client.user_agent.as_deref(),
+        token_hash: &refresh.hash(),
+        family_hash: &refresh.family_hash(),
+        expires_at: now + session_life(body.remember_me),
+        remember_me: body.remember_me,
     };
-    db::users::begin_session(&tx, user.user, &new, now).await?;
-    let profile = db::users::profile(&tx, user.user).await?;
+    sessions::begin(&tx, user.company, user.user, &new, origin, now).await?;
+    let profile = sessions::profile(&tx, user.company, user.user).await?.ok_or_else(Problem::internal)?;
+    throttle::forgive(&tx, &limits, &limits[1]).await?;
     app.commit_without_events(tx).await?;
-    let token = app.jwt().sign(user.company, user.user, session, &user.role_name, now, lifetime).map_err(
-        |error| {
-            tracing::error!(%error, "token cannot be signed");
-            Problem::internal()
-        },
-    )?;
-    let profile = profile.map(without_nulls).ok_or_else(Problem::internal)?;
-    Ok((cookies::set(app.config().stage, &token, &refresh), Json(json!({ "token": token, "user": profile }))))
+
+    let long = app.config().legacy_tokens && !body.use_refresh_token;
+    let life = if long { session_life(body.remember_me) } else { SHORT };
+    let subject = Subject { company: user.company, user: user.user, session, role_name: &user.role_name };
+    let token = access_token::issue(&app, &subject, now, life)?;
+    let cookies = cookies::set(app.config().stage, &token, &refresh.text());
+    let reply = LoggedIn { token, expires_in: life.num_seconds(), user: profile };
+    let reply = serde_json::to_value(reply).map(without_nulls).map_err(|error| {
+        tracing::error!(%error, "reply cannot be written");
+        Problem::internal()
+    })?;
+    Ok((cookies, Json(reply)))
 }
 
-/// The candidate whose password it is and who may log in. Exactly as many hashes are computed for an
-/// unknown address as for a known one.
-fn verified(candidates: Vec<Candidate>, password: &str) -> Option<Candidate> {
-    let matches = |hash: &str| {
-        PasswordHash::new(hash)
-            .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
-    };
+/// The candidate whose password it is and who may log in, or why each is none. Exactly as many hashes are computed for
+/// an unknown address as for a known one.
+fn verified(
+    candidates: Vec<Candidate>,
+    password: &str,
+) -> Result<Candidate, Vec<(CompanyId, UserId, Refusal)>> {
     if candidates.is_empty() {
-        matches(NOBODY);
+        matches(password, NOBODY);
     }
-    candidates.into_iter().find(|user| matches(&user.password_hash) && user.can_login)
+    let mut refused = Vec::new();
+    for user in candidates {
+        let why = match (matches(password, &user.password_hash), user.can_login) {
+            (true, true) => return Ok(user),
+            (true, false) => Refusal::NoLogin,
+            (false, _) => Refusal::BadPassword,
+        };
+        refused.push((user.company, user.user, why));
+    }
+    Err(refused)
 }
 
 /// Log-in leaves absent values out, unlike `/auth/current` (`domain.md` §11).
@@ -97,13 +152,10 @@ fn without_nulls(value: Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::{CompanyId, UserId};
 
     #[test]
     fn only_the_right_password_of_somebody_who_may_log_in() {
-        // argon2id of "gogotime" with the first product's parameters, made by its library.
-        let hash =
-            argon2::PasswordHasher::hash_password(&Argon2::default(), b"gogotime").unwrap().to_string();
+        let hash = app::password::hash("gogotime", &[]).unwrap();
         let candidate = |can_login| Candidate {
             company: CompanyId::new(),
             user: UserId::new(),
@@ -111,10 +163,12 @@ mod tests {
             can_login,
             role_name: "employee".into(),
         };
-        assert!(verified(vec![candidate(true)], "gogotime").is_some());
-        assert!(verified(vec![candidate(true)], "Gogotime").is_none());
-        assert!(verified(vec![candidate(false)], "gogotime").is_none());
-        assert!(verified(vec![], "gogotime").is_none());
-        assert!(PasswordHash::new(NOBODY).is_ok(), "otherwise an unknown address would be answered faster");
+        let refused = |can_login, password| verified(vec![candidate(can_login)], password).unwrap_err()[0].2;
+        assert!(verified(vec![candidate(true)], "gogotime").is_ok());
+        assert_eq!(refused(true, "Gogotime"), Refusal::BadPassword);
+        assert_eq!(refused(false, "gogotime"), Refusal::NoLogin);
+        assert_eq!(verified(vec![], "gogotime").unwrap_err(), []);
+        let second = verified(vec![candidate(false), candidate(true)], "gogotime");
+        assert!(second.is_ok(), "the same address in another company");
     }
 }

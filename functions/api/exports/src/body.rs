@@ -1,37 +1,52 @@
 //! An export job on the wire.
 
-use app::timestamp;
 use chrono::{DateTime, NaiveDate, Utc};
 use db::exports::{Export, Status};
-use domain::{ExportId, UserId};
+use domain::{ExportId, Timestamp, UserId};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// An export job as clients see it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Export)]
 pub(crate) struct ExportBody {
     id: ExportId,
-    status: &'static str,
+    status: Status,
+    /// `on_demand` or `nightly`.
     kind: String,
+    /// `csv`.
     format: String,
+    /// First day.
     from: NaiveDate,
+    /// Last day.
     to: NaiveDate,
     progress: Progress,
+    /// Rows of the file, without its header; null until it is ready.
     rows: Option<i64>,
+    /// Size of the file.
     bytes: Option<i64>,
+    /// Of the file, in hex.
     sha256: Option<String>,
+    /// Why it failed, for the user.
     error: Option<String>,
+    /// Where the file is to be had; null unless it is ready.
     download_url: Option<String>,
-    created_at: String,
-    finished_at: Option<String>,
-    expires_at: Option<String>,
+    created_at: Timestamp,
+    finished_at: Option<Timestamp>,
+    /// Until when the file is kept.
+    expires_at: Option<Timestamp>,
+    /// Who asked; null for a nightly one.
     requested_by: Option<UserId>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ExportProgress)]
 struct Progress {
+    /// Rows written so far.
     rows: i64,
+    /// Rows expected.
     estimated_rows: i64,
 }
 
@@ -41,16 +56,16 @@ impl ExportBody {
         let status = export.status_at(now);
         Self {
             id: export.id,
-            status: status.as_str(),
+            status,
             progress: Progress { rows: export.rows, estimated_rows: export.estimated_rows },
             rows: matches!(status, Status::Ready | Status::Expired).then_some(export.rows),
             bytes: export.bytes,
             sha256: export.sha256,
             error: export.error,
             download_url: (status == Status::Ready).then(|| format!("/api/exports/{}/download", export.id)),
-            created_at: timestamp(export.created_at),
-            finished_at: export.finished_at.map(timestamp),
-            expires_at: export.expires_at.map(timestamp),
+            created_at: export.created_at.into(),
+            finished_at: export.finished_at.map(Timestamp),
+            expires_at: export.expires_at.map(Timestamp),
             requested_by: export.requested_by,
             kind: export.kind,
             format: export.format,

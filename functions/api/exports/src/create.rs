@@ -2,89 +2,105 @@
 //! follow when it is ready.
 
 use crate::body::ExportBody;
-use app::{Access, App, Caller, Json, Problem, Route};
+use app::{Access, App, Caller, Idempotent, Problem, Route, fields};
 use axum::{
     extract::State,
-    http::{Method, StatusCode, header::LOCATION},
-    response::IntoResponse,
+    http::{HeaderValue, Method, StatusCode, header::LOCATION},
+    response::Response,
     routing::post,
 };
-use chrono::{Datelike, NaiveDate};
+use chrono::NaiveDate;
 use db::exports;
 use domain::{Event, Permission};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 /// Longer periods are several exports: a year of 10,000 people is 1.2 GB already.
 const MAX_DAYS: i64 = 366;
 
-/// The route.
 pub(crate) const ROUTE: Route = Route {
     function: "api-exports",
     method: Method::POST,
     path: "/exports",
     access: Access::Key(Permission::TimesheetExportOrg),
-    handler: || post(create),
+    handler: || post(create_export),
 };
 
-#[derive(Debug, Deserialize)]
-struct Request {
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct CreateExport {
+    /// Only `csv` is offered.
+    #[schema(pattern = "^csv$", example = "csv")]
     format: String,
+    /// First day.
+    #[schema(example = "2026-09-01")]
     from: NaiveDate,
+    /// Last day; at most 366 days in all.
+    #[schema(example = "2026-09-30")]
     to: NaiveDate,
 }
 
-impl Request {
+impl CreateExport {
     /// Why it is refused, in words for the user.
-    fn check(&self) -> Result<(), &'static str> {
+    fn check(&self) -> Result<(), Problem> {
         if self.format != "csv" {
-            return Err("format: only csv is offered");
+            return Err(Problem::unprocessable("format: only csv is offered"));
         }
-        // Dates outside four digits have another form in SQL and in files.
-        if [self.from, self.to].iter().any(|day| !(1900..=9999).contains(&day.year())) {
-            return Err("from, to: the year is out of range");
-        }
+        fields::day("from", self.from)?;
+        fields::day("to", self.to)?;
         if self.from > self.to {
-            return Err("from must not be after to");
+            return Err(Problem::unprocessable("from must not be after to"));
         }
         if (self.to - self.from).num_days() >= MAX_DAYS {
-            return Err("the period must not be longer than 366 days");
+            return Err(Problem::unprocessable("the period must not be longer than 366 days"));
         }
         Ok(())
     }
 }
 
-/// Asking twice for the same on the same data, while the first is under way, is asking once.
-async fn create(
+/// Asks for the company's time of a period as a file. Mail and a live event follow when it is ready. Asking
+/// twice for the same on the same data, while the first is under way, is asking once.
+#[utoipa::path(post, path = "/exports", request_body = CreateExport,
+               responses((status = 202, body = ExportBody, description = "It is being made.",
+                          headers(("location" = String, description = "Where the job is.")))))]
+pub(crate) async fn create_export(
     State(app): State<App>,
     caller: Caller,
-    Json(request): Json<Request>,
-) -> Result<impl IntoResponse, Problem> {
-    request.check().map_err(Problem::unprocessable)?;
+    request: Idempotent<CreateExport>,
+) -> Result<Response, Problem> {
+    let asked = &request.body;
+    asked.check()?;
     let mut tx = app.db().tenant(caller.company).await?;
-    let (export, created) = exports::request(&tx, caller.user, request.from, request.to).await?;
+    if let Some(reply) = request.replay(&app, &tx, &caller).await? {
+        return Ok(reply);
+    }
+    let (export, created) = exports::request(&tx, caller.user, asked.from, asked.to).await?;
     if created {
         tx.record(Event::ExportRequested { export_id: export.id });
     }
+    let location = HeaderValue::from_str(&format!("/api/exports/{}", export.id));
+    let body = ExportBody::new(export, app.now());
+    let mut reply = request.reply(&app, &tx, &caller, StatusCode::ACCEPTED, &body).await?;
     app.commit(tx).await?;
-    let location = format!("/api/exports/{}", export.id);
-    Ok((StatusCode::ACCEPTED, [(LOCATION, location)], Json(ExportBody::new(export, app.now()))))
+    reply.headers_mut().extend(location.ok().map(|location| (LOCATION, location)));
+    Ok(reply)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn check(format: &str, from: &str, to: &str) -> Result<(), &'static str> {
-        Request { format: format.into(), from: from.parse().unwrap(), to: to.parse().unwrap() }.check()
+    fn good(format: &str, from: &str, to: &str) -> bool {
+        let (from, to) = (from.parse().unwrap(), to.parse().unwrap());
+        CreateExport { format: format.into(), from, to }.check().is_ok()
     }
 
     #[test]
     fn a_period_is_in_order_and_at_most_366_days() {
-        assert_eq!(check("csv", "2026-09-14", "2026-09-14"), Ok(()));
-        assert_eq!(check("csv", "2026-01-01", "2027-01-01"), Ok(()));
-        assert!(check("csv", "2026-01-01", "2027-01-02").is_err());
-        assert!(check("csv", "2026-09-14", "2026-09-13").is_err());
-        assert!(check("csv", "+12026-09-14", "+12026-09-14").is_err());
-        assert!(check("xlsx", "2026-09-14", "2026-09-14").is_err());
+        assert!(good("csv", "2026-09-14", "2026-09-14"));
+        assert!(good("csv", "2026-01-01", "2027-01-01"));
+        assert!(!good("csv", "2026-01-01", "2027-01-02"));
+        assert!(!good("csv", "2026-09-14", "2026-09-13"));
+        assert!(!good("csv", "+12026-09-14", "+12026-09-14"));
+        assert!(!good("xlsx", "2026-09-14", "2026-09-14"));
     }
 }

@@ -17,16 +17,21 @@ use std::time::Duration;
 
 const LINK_LIVES: Duration = Duration::from_mins(5);
 
-/// The route.
 pub(crate) const ROUTE: Route = Route {
     function: "api-exports",
     method: Method::GET,
     path: "/exports/{id}/download",
     access: Access::Key(Permission::TimesheetExportOrg),
-    handler: || get(download),
+    handler: || get(download_export),
 };
 
-async fn download(
+/// Redirects to the file, with a link that lives for five minutes.
+#[utoipa::path(get, path = "/exports/{id}/download", params(("id" = ExportId, Path)),
+               responses((status = 302, description = "`Location` is the file.",
+                          headers(("location" = String, description = "The file, for five minutes."))),
+                         (status = 409, description = "The export is not ready, or failed."),
+                         (status = 410, description = "The file is no longer kept.")))]
+pub(crate) async fn download_export(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<ExportId>,

@@ -1,4 +1,6 @@
-//! `api-exports`: asking for files of the company's time, watching them come, fetching them.
+//! Exports: asking for files of the company's time, watching them come, fetching them.
+
+#![expect(missing_docs, reason = "a route is described by its module and its contract")]
 
 mod body;
 mod create;
@@ -6,9 +8,9 @@ mod download;
 mod list;
 mod show;
 
-/// The routes of this function.
-pub const ROUTES: &[app::Route] = &[create::ROUTE, list::ROUTE, show::ROUTE, download::ROUTE];
-
-pub fn docs() -> utoipa::openapi::OpenApi {
-    utoipa::openapi::OpenApi::default()
+app::routes! {
+    list::list_exports,
+    create::create_export,
+    show::show_export,
+    download::download_export,
 }

@@ -6,35 +6,40 @@ use axum::{extract::State, http::Method, routing::get};
 use db::exports;
 use domain::{ExportId, Permission};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 const DEFAULT_LIMIT: i64 = 25;
 const MAX_LIMIT: i64 = 100;
 
-/// The route.
 pub(crate) const ROUTE: Route = Route {
     function: "api-exports",
     method: Method::GET,
     path: "/exports",
     access: Access::Key(Permission::TimesheetExportOrg),
-    handler: || get(list),
+    handler: || get(list_exports),
 };
 
-#[derive(Debug, Deserialize)]
-struct Page {
-    /// 1 to 100.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Page {
+    /// Jobs of a page; 25 if left out.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
     /// The `next` of the page before.
     before: Option<ExportId>,
 }
 
-#[derive(Debug, Serialize)]
-struct ListBody {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ExportList)]
+pub(crate) struct ListBody {
     data: Vec<ExportBody>,
     /// Give it as `before` to read on; null at the end.
     next: Option<ExportId>,
 }
 
-async fn list(
+/// The company's export jobs, the newest first.
+#[utoipa::path(get, path = "/exports", params(Page), responses((status = 200, body = ListBody)))]
+pub(crate) async fn list_exports(
     State(app): State<App>,
     caller: Caller,
     Query(page): Query<Page>,

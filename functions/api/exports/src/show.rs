@@ -6,16 +6,18 @@ use axum::{extract::State, http::Method, routing::get};
 use db::exports;
 use domain::{ExportId, Permission};
 
-/// The route.
 pub(crate) const ROUTE: Route = Route {
     function: "api-exports",
     method: Method::GET,
     path: "/exports/{id}",
     access: Access::Key(Permission::TimesheetExportOrg),
-    handler: || get(show),
+    handler: || get(show_export),
 };
 
-async fn show(
+/// One export job, with its progress.
+#[utoipa::path(get, path = "/exports/{id}", params(("id" = ExportId, Path)),
+               responses((status = 200, body = ExportBody)))]
+pub(crate) async fn show_export(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<ExportId>,

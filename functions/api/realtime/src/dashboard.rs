@@ -10,63 +10,77 @@ use axum::{
     routing::get,
 };
 use db::dashboard::{Member, Scope};
-use domain::{TimesheetId, TimesheetStatus, UserId, Week};
+use domain::{Permission, TimesheetId, TimesheetStatus, Timestamp, UserId, Week};
 use live::Channel;
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
-/// The route.
 pub(crate) const ROUTE: Route = Route {
     function: "api-realtime",
     method: Method::GET,
     path: "/dashboard/{scope}",
-    access: Access::SignedIn, // depends on the scope
-    handler: || get(dashboard),
+    // The company's needs the second, a team's either: decided by the scope.
+    access: Access::Any(&[Permission::TimesheetViewTeam, Permission::TimesheetViewOrg]),
+    handler: || get(show_dashboard),
 };
 
-#[derive(Deserialize)]
-struct Asked {
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Asked {
     /// A Monday; the company's current week if left out.
+    #[param(value_type = Option<chrono::NaiveDate>)]
     week: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct DashboardBody {
-    generated_at: String,
+#[schema(as = Dashboard)]
+pub(crate) struct DashboardBody {
+    generated_at: Timestamp,
     #[serde(flatten)]
     snapshot: Snapshot,
 }
 
 /// Everything but the moment of the question: what the `ETag` stands for.
-#[derive(Hash, Serialize)]
+#[derive(Hash, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = DashboardSnapshot)]
 struct Snapshot {
+    /// As asked for; also the channel that leads on from here.
     scope: String,
+    /// Of the team or company.
     name: String,
     week: Week,
+    /// The company's.
     timezone: String,
+    /// The name of the channel's history; empty if it has none yet.
     epoch: String,
+    /// The channel's last publication that is in this.
     offset: i64,
     members: Vec<MemberBody>,
     counts: Counts,
     total_minutes: i64,
 }
 
-#[derive(Hash, Serialize)]
+#[derive(Hash, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = DashboardMember)]
 struct MemberBody {
     user: UserBody,
+    /// Null until the week is saved for the first time.
     timesheet_id: Option<TimesheetId>,
     week_start: Week,
     status: Option<TimesheetStatus>,
     total_minutes: i32,
     version: Option<i32>,
-    submitted_at: Option<String>,
+    submitted_at: Option<Timestamp>,
+    /// Approved leave today.
     on_leave: bool,
 }
 
-#[derive(Hash, Serialize)]
+#[derive(Hash, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = DashboardUser)]
 struct UserBody {
     id: UserId,
     first_name: String,
@@ -74,8 +88,9 @@ struct UserBody {
 }
 
 /// Each member is counted once; the page counts the same way after each publication.
-#[derive(Debug, Default, Hash, PartialEq, Eq, Serialize)]
+#[derive(Debug, Default, Hash, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = DashboardCounts)]
 struct Counts {
     /// All but those on leave who have handed in nothing.
     expected: usize,
@@ -87,7 +102,13 @@ struct Counts {
     on_leave: usize,
 }
 
-async fn dashboard(
+/// Who of a team or of the company has handed in a week, and the position from which the channel of the same
+/// name leads on. Clients without a socket poll it with the `ETag`.
+#[utoipa::path(get, path = "/dashboard/{scope}",
+               params(("scope" = String, Path, description = "`company:{id}` or `team:{id}`"), Asked),
+               responses((status = 200, body = DashboardBody),
+                         (status = 304, description = "As the `If-None-Match` of the request says.")))]
+pub(crate) async fn show_dashboard(
     State(app): State<App>,
     caller: Caller,
     Path(scope): Path<String>,
@@ -117,7 +138,7 @@ async fn dashboard(
     if app::has_seen(&headers, &etag) {
         return Ok(app::revalidated(etag, None::<()>));
     }
-    let generated_at = app::timestamp(app.now());
+    let generated_at = app.now().into();
     Ok(app::revalidated(etag, Some(Json(DashboardBody { generated_at, snapshot }))))
 }
 
@@ -146,7 +167,7 @@ impl MemberBody {
             status: sheet.map(|sheet| sheet.status),
             total_minutes: sheet.map_or(0, |sheet| sheet.total_minutes),
             version: sheet.map(|sheet| sheet.version),
-            submitted_at: sheet.and_then(|sheet| sheet.submitted_at).map(app::timestamp),
+            submitted_at: sheet.and_then(|sheet| sheet.submitted_at).map(Timestamp),
             on_leave: member.on_leave,
         }
     }

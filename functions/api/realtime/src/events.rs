@@ -7,44 +7,57 @@ use axum::{extract::State, http::Method, routing::get};
 use live::Channel;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
 
 /// A client that missed more than this fetches the snapshot instead.
 const MAX_MISSED: i64 = 1000;
 
-/// The route.
 pub(crate) const ROUTE: Route = Route {
     function: "api-realtime",
     method: Method::GET,
     path: "/dashboard/{scope}/events",
-    access: Access::SignedIn, // depends on the scope
-    handler: || get(events),
+    access: Access::SignedIn, // everybody has at least a channel of their own
+    handler: || get(list_dashboard_events),
 };
 
-#[derive(Deserialize)]
-struct Since {
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Since {
     /// The last offset that the client has.
+    #[param(maximum = 9_223_372_036_854_775_807_i64)]
     since: u64,
     /// The epoch it belongs to; any if left out.
     #[serde(default)]
     epoch: String,
 }
 
-#[derive(Serialize)]
-struct EventsBody {
+#[derive(Serialize, ToSchema)]
+#[schema(as = DashboardEvents)]
+pub(crate) struct EventsBody {
+    /// The name of the channel's history; empty if it has none yet.
     epoch: String,
+    /// Of the last publication.
     offset: i64,
     /// False: something is missing that cannot be had; fetch the snapshot.
     recovered: bool,
     publications: Vec<PublicationBody>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = DashboardEvent)]
 struct PublicationBody {
     offset: i64,
+    /// As sockets get it.
+    #[schema(value_type = Object)]
     data: Value,
 }
 
-async fn events(
+/// What was published since an offset: the polling client's recovery, and how a client with a socket fills a
+/// gap that it sees.
+#[utoipa::path(get, path = "/dashboard/{scope}/events",
+               params(("scope" = String, Path, description = "`company:{id}`, `team:{id}` or `user:{id}`"), Since),
+               responses((status = 200, body = EventsBody)))]
+pub(crate) async fn list_dashboard_events(
     State(app): State<App>,
     caller: Caller,
     Path(scope): Path<String>,

@@ -1,14 +1,15 @@
-//! `api-realtime`: the way to live updates (a token for the socket) and the way without a socket (a
-//! snapshot to poll, and what was published since).
+//! The way to live updates (a token for the socket) and the way without a socket (a snapshot to poll, and what
+//! was published since).
+
+#![expect(missing_docs, reason = "a route is described by its module and its contract")]
 
 mod dashboard;
 mod events;
 mod scope;
 mod token;
 
-/// The routes of this function.
-pub const ROUTES: &[app::Route] = &[token::ROUTE, dashboard::ROUTE, events::ROUTE];
-
-pub fn docs() -> utoipa::openapi::OpenApi {
-    utoipa::openapi::OpenApi::default()
+app::routes! {
+    token::create_realtime_token,
+    dashboard::show_dashboard,
+    events::list_dashboard_events,
 }

@@ -6,36 +6,46 @@ use axum::{extract::State, http::Method, routing::post};
 use domain::Permission;
 use live::Channel;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Seconds that a token is good for. The session behind it is checked again with every publication.
 const LIFETIME: i64 = 900;
 
-/// The route.
 pub(crate) const ROUTE: Route = Route {
     function: "api-realtime",
     method: Method::POST,
     path: "/realtime/token",
     access: Access::SignedIn, // everybody has at least a channel of their own
-    handler: || post(create),
+    handler: || post(create_realtime_token),
 };
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct TokenBody {
+#[schema(as = RealtimeToken)]
+pub(crate) struct TokenBody {
+    /// For `connect`.
     token: String,
     /// Null when live updates are off: poll.
     url: Option<String>,
+    /// Seconds.
     expires_in: i64,
+    /// What the caller may subscribe to.
     channels: Vec<ChannelBody>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = RealtimeChannel)]
 struct ChannelBody {
     channel: String,
     name: String,
 }
 
-async fn create(State(app): State<App>, caller: Caller) -> Result<Json<TokenBody>, Problem> {
+/// A short token for the live socket, and the channels that the caller may subscribe to.
+#[utoipa::path(post, path = "/realtime/token", responses((status = 200, body = TokenBody)))]
+pub(crate) async fn create_realtime_token(
+    State(app): State<App>,
+    caller: Caller,
+) -> Result<Json<TokenBody>, Problem> {
     let org = caller.has(Permission::TimesheetViewOrg);
     let teams = if org || caller.has(Permission::TimesheetViewTeam) {
         let tx = app.db().reader(caller.company).await?;

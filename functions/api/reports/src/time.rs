@@ -1,7 +1,7 @@
 //! `GET /reports/time?from=&to=&groupBy=` – minutes by person, team, code, day, …; from the cache if nothing
 //! has changed since it was computed.
 
-use app::{Access, App, Caller, Json, Problem, Query, Route};
+use app::{Access, App, Caller, Json, Problem, Query, Route, fields};
 use axum::{
     extract::State,
     http::{HeaderMap, Method},
@@ -12,23 +12,31 @@ use chrono::NaiveDate;
 use db::reports::{Group, GroupBy, Sums};
 use domain::Permission;
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
-pub const ROUTE: Route = Route {
+pub(crate) const ROUTE: Route = Route {
     function: "api-reports",
     method: Method::GET,
     path: "/reports/time",
-    access: Access::SignedIn, // of the company or of one's teams: decided below
-    handler: || get(time),
+    // Of one's teams, or of the company: decided below.
+    access: Access::Any(&[Permission::ReportViewTeam, Permission::ReportViewOrg]),
+    handler: || get(time_report),
 };
 
 /// Days of one report at most: three years.
 const MAX_DAYS: i64 = 1096;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase")]
-struct Parameters {
+pub(crate) struct Parameters {
+    /// First day.
+    #[param(example = "2026-09-01")]
     from: NaiveDate,
+    /// Last day; at most three years in all.
+    #[param(example = "2026-09-30")]
     to: NaiveDate,
+    /// What the rows stand for; a person if left out.
     #[serde(default = "by_user")]
     group_by: GroupBy,
 }
@@ -37,41 +45,47 @@ fn by_user() -> GroupBy {
     GroupBy::User
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Report {
+#[schema(as = TimeReport)]
+pub(crate) struct Report {
     from: NaiveDate,
     to: NaiveDate,
     group_by: GroupBy,
     rows: Vec<Group>,
+    /// Every entry once, whatever the rows share.
     total: Sums,
     /// When it was computed.
+    #[schema(value_type = domain::Timestamp)]
     generated_at: String,
-    /// Of the company when it was computed.
+    /// The company's data version when it was computed: grows with every change.
     data_version: i64,
-    #[serde(default)]
     cache: Origin,
 }
 
 /// Where a reply came from.
-#[derive(Clone, Copy, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = ReportOrigin)]
 enum Origin {
-    #[default]
+    /// Computed for this reply.
     Miss,
+    /// From the cache.
     Hit,
 }
 
-async fn time(
+/// Minutes by person, team, code, day, …: of the company, or of the teams that the caller leads. Computed anew
+/// only if something has changed.
+#[utoipa::path(get, path = "/reports/time", params(Parameters),
+               responses((status = 200, body = Report),
+                         (status = 304, description = "As the `If-None-Match` of the request says.")))]
+pub(crate) async fn time_report(
     State(app): State<App>,
     caller: Caller,
     headers: HeaderMap,
     Query(asked): Query<Parameters>,
 ) -> Result<Response, Problem> {
-    if !caller.has(Permission::ReportViewOrg) {
-        caller.require(Permission::ReportViewTeam)?;
-    }
-    let days = (asked.to - asked.from).num_days() + 1;
+    let days = (fields::day("to", asked.to)? - fields::day("from", asked.from)?).num_days() + 1;
     if !(1..=MAX_DAYS).contains(&days) {
         return Err(Problem::unprocessable(format!("from and to must span 1 to {MAX_DAYS} days.")));
     }

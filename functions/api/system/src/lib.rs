@@ -1,11 +1,13 @@
-//! The system's own state.
+//! The system's own state (`domain.md` §6.15).
 
 #![expect(missing_docs, reason = "a route is described by its module and its contract")]
 
-pub mod health;
+mod health;
+mod openapi_generate;
+mod openapi_status;
 
-pub const ROUTES: &[app::Route] = &[health::ROUTE];
-
-pub fn docs() -> utoipa::openapi::OpenApi {
-    utoipa::openapi::OpenApi::default()
+app::routes! {
+    health::system_health,
+    openapi_generate::generate_openapi,
+    openapi_status::openapi_status,
 }

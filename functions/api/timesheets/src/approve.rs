@@ -1,61 +1,64 @@
-//! `PUT /timesheets/{id}/approve` – agrees with a submitted week, its rows and its entries (`domain.md` §4.1).
+//! `PUT /timesheets/{id}/approve` – agrees with a submitted week, its rows and its entries (`domain.md` §4.1, §7.7).
 
-use crate::body::{SheetBody, event};
-use app::{Access, App, Caller, Json, Path, Problem, Route};
+use crate::access::decider;
+use app::{Access, App, Caller, IfMatch, Json, Path, Problem, Route, fields};
 use axum::{extract::State, http::Method, routing::put};
-use db::timesheets::Sheet;
-use domain::{ApproverPolicy, Event, Permission, TimesheetChange, TimesheetId, Transition};
+use db::{
+    decisions::{Decision, Outcome},
+    timesheets::Sheet,
+};
+use domain::{Permission, TimesheetId};
+use serde::Deserialize;
+use utoipa::ToSchema;
 
-pub const ROUTE: Route = Route {
+pub(crate) const ROUTE: Route = Route {
     function: "api-timesheets",
     method: Method::PUT,
     path: "/timesheets/{id}/approve",
-    access: Access::Key(Permission::TimesheetApproveTeam),
-    handler: || put(approve),
+    access: Access::Any(&[Permission::TimesheetApproveTeam, Permission::TimesheetCorrectOrg]),
+    handler: || put(approve_timesheet),
 };
 
-async fn approve(
-    State(app): State<App>,
-    caller: Caller,
-    Path(id): Path<TimesheetId>,
-) -> Result<Json<SheetBody>, Problem> {
-    decide(&app, &caller, id, Transition::Approve, None, Event::TimesheetApproved)
-        .await
-        .map(|s| Json(s.into()))
+#[derive(Default, Deserialize, ToSchema)]
+pub(crate) struct ApproveTimesheet {
+    /// Needed to approve a week that others are the approvers of.
+    #[schema(max_length = 1000)]
+    reason: Option<String>,
+    /// The version that was looked at; absent: whatever it is.
+    version: Option<i32>,
 }
 
-/// Approves or rejects: the same rules about who may, the same single statement.
-pub(crate) async fn decide(
-    app: &App,
-    caller: &Caller,
-    id: TimesheetId,
-    decision: Transition,
-    reason: Option<String>,
-    topic: fn(TimesheetChange) -> Event,
-) -> Result<Sheet, Problem> {
+/// Approves a submitted week. Under the policy `explicit` it stays submitted until all named approvers have agreed.
+#[utoipa::path(put, path = "/timesheets/{id}/approve", params(("id" = TimesheetId, Path)),
+               request_body = Option<ApproveTimesheet>, responses((status = 200, body = Sheet)))]
+pub(crate) async fn approve_timesheet(
+    State(app): State<App>,
+    caller: Caller,
+    Path(sheet): Path<TimesheetId>,
+    if_match: IfMatch,
+    body: Option<Json<Option<ApproveTimesheet>>>,
+) -> Result<Json<Sheet>, Problem> {
+    let body = body.and_then(|Json(body)| body).unwrap_or_default();
+    let reason = fields::optional("reason", body.reason.as_deref(), 1000)?;
+    decide(&app, &caller, Decision { sheet, approve: true, reason, version: if_match.or(body.version) }).await
+}
+
+/// Decides on one week.
+pub(crate) async fn decide(app: &App, caller: &Caller, decision: Decision) -> Result<Json<Sheet>, Problem> {
     let mut tx = app.db().tenant(caller.company).await?;
-    let found = db::timesheets::lock_for_decision(&tx, id, caller.user).await?;
-    let found = found.ok_or_else(|| Problem::not_found("Timesheet"))?;
-    if found.sheet.user == caller.user {
-        return Err(Problem::forbidden("Nobody decides on a week of their own."));
-    }
-    // domain.md §7.7. Approvers named for a sheet (`explicit`) come with the approvals resource; until then
-    // such a company's weeks are decided by the owner's team leads.
-    let may = match found.policy {
-        ApproverPolicy::RoleManager => true,
-        ApproverPolicy::ManagerOfUser | ApproverPolicy::Explicit => {
-            found.asker_leads_owner || caller.has(Permission::TimesheetCorrectOrg)
-        }
-    };
-    if !may {
-        return Err(Problem::forbidden("Only a lead of the owner's team decides on this week."));
-    }
-    let status = found.sheet.status.after(decision)?;
-    let (sheet, _) =
-        db::timesheets::transition(&tx, found.sheet, status, caller.user, reason.as_deref(), app.now())
-            .await?;
-    tx.record(event(topic, &sheet, caller.user, reason));
-    tx.touch_reports();
+    let outcomes = db::decisions::decide(&mut tx, decider(caller), &[decision], app.now()).await?;
+    let sheet =
+        outcomes.into_iter().map(sheet).next().unwrap_or_else(|| Err(Problem::not_found("Timesheet")))?;
     app.commit(tx).await?;
-    Ok(sheet)
+    Ok(Json(sheet))
+}
+
+/// The sheet after a decision, or why there was none.
+pub(crate) fn sheet(outcome: Outcome) -> Result<Sheet, Problem> {
+    match outcome {
+        Outcome::Decided(sheet) | Outcome::Waiting(sheet) => Ok(sheet),
+        Outcome::Stale(current) => Err(Problem::stale(&current)),
+        Outcome::Refused(refused) => Err(refused.into()),
+        Outcome::Repeated => Err(Problem::unprocessable("This week is named twice.")),
+    }
 }

@@ -1,37 +1,41 @@
-//! `PUT /timesheets/{id}/reject` – sends a submitted week back with a reason (`domain.md` §4.1).
+//! `PUT /timesheets/{id}/reject` – sends a submitted week back with a reason (`domain.md` §4.1, §7.7).
 
-use crate::{approve::decide, body::SheetBody};
-use app::{Access, App, Caller, Json, Path, Problem, Route};
+use crate::approve::decide;
+use app::{Access, App, Caller, IfMatch, Json, Path, Problem, Route, fields};
 use axum::{extract::State, http::Method, routing::put};
-use domain::{Event, Permission, TimesheetId, Transition};
+use db::{decisions::Decision, timesheets::Sheet};
+use domain::{Permission, TimesheetId};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
-pub const ROUTE: Route = Route {
+pub(crate) const ROUTE: Route = Route {
     function: "api-timesheets",
     method: Method::PUT,
     path: "/timesheets/{id}/reject",
-    access: Access::Key(Permission::TimesheetRejectTeam),
-    handler: || put(reject),
+    access: Access::Any(&[Permission::TimesheetRejectTeam, Permission::TimesheetCorrectOrg]),
+    handler: || put(reject_timesheet),
 };
 
-#[derive(Deserialize)]
-struct Body {
-    /// For the owner: 1 to 1000 characters.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct RejectTimesheet {
+    /// For the owner.
+    #[schema(min_length = 1, max_length = 1000, example = "Wednesday is missing")]
     reason: String,
+    /// The version that was looked at; absent: whatever it is.
+    version: Option<i32>,
 }
 
-async fn reject(
+/// Sends a submitted week back to its owner.
+#[utoipa::path(put, path = "/timesheets/{id}/reject", params(("id" = TimesheetId, Path)),
+               request_body = RejectTimesheet, responses((status = 200, body = Sheet)))]
+pub(crate) async fn reject_timesheet(
     State(app): State<App>,
     caller: Caller,
-    Path(id): Path<TimesheetId>,
-    Json(body): Json<Body>,
-) -> Result<Json<SheetBody>, Problem> {
-    let reason = body.reason.trim();
-    if reason.is_empty() || reason.chars().count() > 1000 {
-        return Err(Problem::unprocessable("A reason of 1 to 1000 characters is needed."));
-    }
-    let reason = Some(reason.to_owned());
-    decide(&app, &caller, id, Transition::Reject, reason, Event::TimesheetRejected)
+    Path(sheet): Path<TimesheetId>,
+    if_match: IfMatch,
+    Json(body): Json<RejectTimesheet>,
+) -> Result<Json<Sheet>, Problem> {
+    let reason = Some(fields::text("reason", &body.reason, 1000)?);
+    decide(&app, &caller, Decision { sheet, approve: false, reason, version: if_match.or(body.version) })
         .await
-        .map(|s| Json(s.into()))
 }

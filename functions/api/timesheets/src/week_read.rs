@@ -1,49 +1,68 @@
 //! `GET /timesheet/weeks/{weekStart}/timesheet` – a week, created on first touch (`domain.md` §7.2–3).
 
 use crate::{
-    access::{Whose, unknown_owner, week},
-    body::WeekBody,
+    access::{Whose, week},
+    body::TimesheetWeek,
+    week_save::open,
 };
 use app::{Access, App, Caller, Json, Path, Problem, Query, Route};
 use axum::{extract::State, http::Method, routing::get};
 use domain::Permission;
 
-pub const ROUTE: Route = Route {
+pub(crate) const ROUTE: Route = Route {
     function: "api-timesheets",
     method: Method::GET,
     path: "/timesheet/weeks/{weekStart}/timesheet",
-    access: Access::SignedIn, // one's own, a team's or the company's: decided below
-    handler: || get(read),
+    access: Access::Any(&[
+        Permission::TimesheetViewSelf,
+        Permission::TimesheetViewTeam,
+        Permission::TimesheetViewOrg,
+    ]),
+    handler: || get(read_week),
 };
 
-async fn read(
+/// A week of one's own, of somebody in a team that one leads, or of anybody. It exists from the first look at it, with
+/// the rows of the last submitted week.
+#[utoipa::path(get, path = "/timesheet/weeks/{weekStart}/timesheet",
+               params(("weekStart" = NaiveDate, Path, description = "A Monday."), Whose),
+               responses((status = 200, body = TimesheetWeek)))]
+pub(crate) async fn read_week(
     State(app): State<App>,
     caller: Caller,
     Path(week_start): Path<String>,
     Query(whose): Query<Whose>,
-) -> Result<Json<WeekBody>, Problem> {
+) -> Result<Json<TimesheetWeek>, Problem> {
     let week = week(&week_start, caller.today)?;
     let owner = whose.owner(&caller);
-    let tx = app.db().reader(caller.company).await?;
-    if owner == caller.user {
-        caller.require(Permission::TimesheetViewSelf)?;
-    } else if !caller.has(Permission::TimesheetViewOrg) {
-        caller.require(Permission::TimesheetViewTeam)?;
-        if !db::timesheets::leads(&tx, caller.user, owner).await? {
+    let tx = app.db().snapshot(caller.company).await?;
+    let view = db::timesheets::view(&tx, owner, week, caller.user).await?;
+    if !caller.has(Permission::TimesheetViewOrg) {
+        if owner == caller.user {
+            caller.require(Permission::TimesheetViewSelf)?;
+        } else if !(view.asker_leads_owner && caller.has(Permission::TimesheetViewTeam)) {
             return Err(Problem::not_found("Timesheet"));
         }
     }
-    let (settings, found) = db::timesheets::view(&tx, owner, week).await?;
-    if let Some((sheet, rejection)) = found {
-        let rows = db::timesheets::rows(&tx, sheet.id).await?;
-        return Ok(Json(WeekBody::new(&sheet, rows, settings, rejection)));
+    if let Some(sheet) = view.sheet {
+        let contents = db::timesheets::contents(&tx, sheet.id).await?;
+        if !contents.has_loose_entries {
+            let week = TimesheetWeek::new(&sheet, contents.rows, view.settings, contents.rejection);
+            return Ok(Json(week));
+        }
+    } else {
+        drop(tx);
+        let tx = app.db().tenant(caller.company).await?;
+        db::timesheets::create(&tx, owner, week, caller.user, app.now()).await?;
+        let view = db::timesheets::view(&tx, owner, week, caller.user).await?;
+        let sheet = view.sheet.ok_or_else(|| Problem::not_found("User"))?;
+        let contents = db::timesheets::contents(&tx, sheet.id).await?;
+        app.commit(tx).await?;
+        return Ok(Json(TimesheetWeek::new(&sheet, contents.rows, view.settings, contents.rejection)));
     }
-    drop(tx);
-    let tx = app.db().tenant(caller.company).await?;
-    db::timesheets::create(&tx, owner, week, caller.user).await.map_err(unknown_owner)?;
-    let (settings, found) = db::timesheets::view(&tx, owner, week).await?;
-    let (sheet, rejection) = found.ok_or_else(|| Problem::not_found("Timesheet"))?;
-    let rows = db::timesheets::rows(&tx, sheet.id).await?;
+    let mut tx = app.db().tenant(caller.company).await?;
+    let locked = db::timesheets::lock(&tx, owner, week, &[], caller.user).await?;
+    let sheet = locked.sheet.ok_or_else(|| Problem::not_found("Timesheet"))?;
+    let (sheet, contents) = open(&mut tx, sheet, app.now()).await?;
     app.commit(tx).await?;
-    Ok(Json(WeekBody::new(&sheet, rows, settings, rejection)))
+    Ok(Json(TimesheetWeek::new(&sheet, contents.rows, locked.settings, contents.rejection)))
 }

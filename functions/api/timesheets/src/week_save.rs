@@ -1,149 +1,145 @@
-//! `PUT /timesheet/weeks/{weekStart}/timesheet` – replaces a week's rows (`domain.md` §7.4).
+//! `PUT /timesheet/weeks/{weekStart}/timesheet` – replaces a week's rows (`domain.md` §7.4). Saving a submitted week
+//! takes it back, but only if something is different: a client may fire its last autosave and the submission together.
 
 use crate::{
-    access::{Whose, unknown_owner, week},
-    body::{WeekBody, event},
+    access::{Whose, week},
+    body::{SaveWeekRow, TimesheetWeek, refused},
 };
-use app::{Access, App, Caller, Json, Path, Problem, Query, Route};
-use axum::{
-    extract::State,
-    http::{Method, StatusCode},
-    routing::put,
+use app::{Access, App, Caller, IfMatch, Json, Path, Problem, Query, Route};
+use axum::{extract::State, http::Method, routing::put};
+use chrono::{DateTime, Utc};
+use db::{
+    Tenant,
+    timesheets::{Contents, Locked, Replacement, Sheet},
 };
-use chrono::NaiveDate;
-use db::timesheets::{Locked, Sheet};
 use domain::{
-    Billable, CodeId, Event, Location, Permission, RowId, TimesheetStatus, Transition, UserId, Week,
-    week::{Refused, SentCell, SentRow},
+    CodeId, EntryStatus, Event, Permission, TimesheetStatus, Transition, UserId, Week,
+    week::{Grid, Purpose},
 };
 use serde::Deserialize;
+use utoipa::ToSchema;
 
-pub const ROUTE: Route = Route {
+pub(crate) const ROUTE: Route = Route {
     function: "api-timesheets",
     method: Method::PUT,
     path: "/timesheet/weeks/{weekStart}/timesheet",
-    access: Access::SignedIn, // one's own or, with another permission, somebody else's
-    handler: || put(save),
+    access: Access::Any(&[
+        Permission::TimesheetUpdateSelf,
+        Permission::TimesheetCreateForUser,
+        Permission::TimesheetCorrectOrg,
+    ]),
+    handler: || put(save_week),
 };
 
-/// `status` and `locked` of a row may be sent and are not read: the server owns them.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Week_ {
-    rows: Vec<Row>,
-    /// The version that the client's rows are based on. Absent: the last writer wins.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct SaveWeek {
+    /// All rows: those that are missing are deleted unless they are locked.
+    #[schema(max_items = 200)]
+    rows: Vec<SaveWeekRow>,
+    /// The version that the rows are based on; absent: the last writer wins.
     version: Option<i32>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Row {
-    #[serde(default)]
-    id: Option<RowId>,
-    activity_label: String,
-    time_code_id: CodeId,
-    billable: Billable,
-    location: Location,
-    #[serde(default)]
-    country_code: Option<String>,
-    #[serde(default)]
-    employee_country_code: Option<String>,
-    entries: Vec<Entry>,
-}
-
-#[derive(Deserialize)]
-struct Entry {
-    day: NaiveDate,
-    minutes: f64,
-    #[serde(default)]
-    note: Option<String>,
-}
-
-async fn save(
+/// Replaces the rows of a week that is not approved. What is stored already changes nothing; other rows take a
+/// submitted week back.
+#[utoipa::path(put, path = "/timesheet/weeks/{weekStart}/timesheet",
+               params(("weekStart" = NaiveDate, Path, description = "A Monday."), Whose), request_body = SaveWeek,
+               responses((status = 200, body = TimesheetWeek)))]
+pub(crate) async fn save_week(
     State(app): State<App>,
     caller: Caller,
     Path(week_start): Path<String>,
     Query(whose): Query<Whose>,
-    Json(body): Json<Week_>,
-) -> Result<Json<WeekBody>, Problem> {
-    let owner = whose.owner_to_change(&caller, Permission::TimesheetUpdateSelf)?;
+    if_match: IfMatch,
+    Json(body): Json<SaveWeek>,
+) -> Result<Json<TimesheetWeek>, Problem> {
+    let owner = whose.owner_to_change(
+        &caller,
+        Permission::TimesheetUpdateSelf,
+        &[Permission::TimesheetCreateForUser, Permission::TimesheetCorrectOrg],
+    )?;
     let week = week(&week_start, caller.today)?;
     let codes: Vec<_> = body.rows.iter().map(|row| row.time_code_id).collect();
+    let version = if_match.or(body.version);
 
     let mut tx = app.db().tenant(caller.company).await?;
-    let (locked, sheet) = lock_or_create(&tx, owner, week, caller.user, &codes).await?;
-    let stored = db::timesheets::rows(&tx, sheet.id).await?;
-    if body.version.is_some_and(|version| version != sheet.version) {
-        let current = WeekBody::new(&sheet, stored, locked.settings, None);
+    let (sheet, locked) = lock_or_create(&tx, owner, week, &caller, &codes, app.now()).await?;
+    let (sheet, Contents { rows: stored, rejection, .. }) = open(&mut tx, sheet, app.now()).await?;
+    if version.is_some_and(|version| version != sheet.version) {
+        let current = TimesheetWeek::new(&sheet, stored, locked.settings, rejection);
         return Err(Problem::conflict("This week was changed meanwhile. Reload it and try again.")
             .with_current(serde_json::to_value(current).unwrap_or_default()));
     }
     let status = sheet.status.after(Transition::Save)?;
-    let sent = body.rows.into_iter().map(Into::into).collect();
-    let rows = domain::week::replace(week, status, &stored, sent, &locked.settings.places, &locked.codes)
-        .map_err(refused)?;
+    let grid = Grid {
+        days: sheet.days(),
+        before: sheet.status,
+        after: status,
+        purpose: Purpose::Save,
+        stored: &stored,
+        places: &locked.settings.places,
+        codes: &locked.codes,
+    };
+    let sent: Vec<domain::week::SentRow> = body.rows.into_iter().map(Into::into).collect();
+    let ids: Vec<_> = sent.iter().map(|row| row.id).collect();
+    let rows = grid.replace(sent).map_err(refused)?;
 
-    let unchanged = status == sheet.status && rows == stored;
-    let sheet = if unchanged {
-        sheet // autosave repeats itself: nothing to write, nobody to tell
+    let (sheet, rows) = if grid.is_stored(&ids, &rows) {
+        (sheet, stored) // autosave repeats itself: nothing to write, nobody to tell
     } else {
-        let now = app.now();
-        let version = db::timesheets::replace(&tx, &sheet, status, &rows, caller.user, now).await?;
         let withdrawn = sheet.status == TimesheetStatus::Submitted;
-        let sheet = Sheet {
+        let with = Replacement {
+            stored: &stored,
+            rows: &rows,
             status,
-            version,
-            total_minutes: domain::week::total(&rows),
-            submitted_at: sheet.submitted_at.filter(|_| !withdrawn),
-            ..sheet
+            entries: EntryStatus::Saved,
+            action: withdrawn.then_some("withdrawn"),
+            reason: None,
+            actor: caller.user,
         };
-        let topic = if withdrawn { Event::TimesheetWithdrawn } else { Event::TimesheetSaved };
-        tx.record(event(topic, &sheet, caller.user, None));
+        let sheet = db::timesheets::replace(&tx, sheet, &with, app.now()).await?;
+        let change = sheet.change(caller.user, None);
+        tx.record(if withdrawn { Event::TimesheetWithdrawn(change) } else { Event::TimesheetSaved(change) });
         tx.touch_reports();
-        sheet
+        (sheet, rows)
     };
     app.commit(tx).await?;
-    Ok(Json(WeekBody::new(&sheet, rows, locked.settings, None)))
+    Ok(Json(TimesheetWeek::new(&sheet, rows, locked.settings, rejection)))
 }
 
-/// The locked week, created if this is its first touch.
+/// The locked week, created if this is its first touch. 422 in a locked period.
 pub(crate) async fn lock_or_create(
-    tx: &db::Tenant,
+    tx: &Tenant,
     owner: UserId,
     week: Week,
-    actor: UserId,
+    caller: &Caller,
     codes: &[CodeId],
-) -> Result<(Locked, Sheet), Problem> {
-    let mut locked = db::timesheets::lock(tx, owner, week, codes).await?;
+    now: DateTime<Utc>,
+) -> Result<(Sheet, Locked), Problem> {
+    let mut locked = db::timesheets::lock(tx, owner, week, codes, caller.user).await?;
+    locked.open_period()?;
     if locked.sheet.is_none() {
-        db::timesheets::create(tx, owner, week, actor).await.map_err(unknown_owner)?;
-        locked = db::timesheets::lock(tx, owner, week, codes).await?;
+        db::timesheets::create(tx, owner, week, caller.user, now).await?;
+        locked = db::timesheets::lock(tx, owner, week, codes, caller.user).await?;
     }
-    let sheet = locked.sheet.take().ok_or_else(|| Problem::not_found("Timesheet"))?;
-    Ok((locked, sheet))
+    let sheet = locked.sheet.take().ok_or_else(|| Problem::not_found("User"))?;
+    Ok((sheet, locked))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn refused(error: Refused) -> Problem {
-    let status = match &error {
-        Refused::UnknownRow => StatusCode::NOT_FOUND,
-        Refused::Rule { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-    };
-    Problem::new(status, error.to_string())
-}
-
-impl From<Row> for SentRow {
-    fn from(row: Row) -> Self {
-        let cell = |entry: Entry| SentCell { day: entry.day, minutes: entry.minutes, note: entry.note };
-        Self {
-            id: row.id,
-            activity_label: row.activity_label,
-            code: row.time_code_id,
-            billable: row.billable,
-            location: row.location,
-            country: row.country_code.unwrap_or_default(),
-            employee_country: row.employee_country_code,
-            entries: row.entries.into_iter().map(cell).collect(),
-        }
+/// What is in a locked sheet, with all of its entries in rows (`domain.md` §7.3b).
+pub(crate) async fn open(
+    tx: &mut Tenant,
+    sheet: Sheet,
+    now: DateTime<Utc>,
+) -> Result<(Sheet, Contents), Problem> {
+    let contents = db::timesheets::contents(tx, sheet.id).await?;
+    if !contents.has_loose_entries {
+        return Ok((sheet, contents));
     }
+    let (sheet, lost) = db::timesheets::adopt_loose_entries(tx, sheet.id, now).await?;
+    if lost {
+        tx.touch_reports();
+    }
+    let contents = db::timesheets::contents(tx, sheet.id).await?;
+    Ok((sheet, contents))
 }

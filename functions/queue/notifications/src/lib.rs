@@ -23,29 +23,35 @@ pub async fn handle(app: App, delivery: Delivery) -> Result<(), Failure> {
     let message = &delivery.message;
     let company = message.company_id.ok_or_else(|| Failure::new("a notification about no company"))?;
     let tx = app.db().tenant(company).await?;
-    let Some(notice) = Notice::of(&tx, &message.event, &app.config().web_url).await? else { return Ok(()) };
-    let mails = db::mail::enqueue(&tx, message.id, notice.audience, notice.template, &notice.data).await?;
+    let mut mails = Vec::new();
+    for notice in Notice::of(&app, &tx, &message.event).await? {
+        let queued =
+            db::mail::enqueue(&tx, message.id, notice.audience, notice.template, &notice.data).await?;
+        mails.extend(queued.into_iter().map(|mail| (mail, notice.content.clone())));
+    }
     app.commit(tx).await?;
     if mails.is_empty() {
-        tracing::warn!(topic = notice.template, "nobody to notify");
+        tracing::info!(topic = message.event.topic(), "nobody to notify");
         return Ok(());
     }
 
     let mailer = app.mail()?;
-    let waiting: Vec<_> = mails.iter().filter(|mail| !mail.settled).map(|mail| mail.id).collect();
-    for id in &waiting {
+    let count = mails.len();
+    mails.retain(|(mail, _)| !mail.settled);
+    for (mail, content) in &mails {
         if delivery.deadline.saturating_duration_since(Instant::now()) < ENOUGH {
             break;
         }
-        send(&app, mailer, company, *id, &notice.content).await?;
+        send(&app, mailer, company, mail.id, content).await?;
     }
+    let waiting: Vec<_> = mails.iter().map(|(mail, _)| mail.id).collect();
     if waiting.is_empty() {
         return Ok(());
     }
     let tx = app.db().reader(company).await?;
     match db::mail::unsettled(&tx, &waiting).await? {
         0 => Ok(()),
-        left => Err(Failure::new(format!("{left} of {} mails wait for another attempt", mails.len()))),
+        left => Err(Failure::new(format!("{left} of {count} mails wait for another attempt"))),
     }
 }
 

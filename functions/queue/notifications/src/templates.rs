@@ -56,6 +56,43 @@ pub struct ExportFacts<'a> {
     pub error: Option<&'a str>,
 }
 
+/// What a mail about leave can say. Not of which kind: that somebody is ill concerns few.
+#[derive(Clone, Debug)]
+pub struct LeaveFacts<'a> {
+    /// Who is away.
+    pub owner: &'a str,
+    /// Who did it.
+    pub actor: &'a str,
+    /// First day.
+    pub from: NaiveDate,
+    /// Last day.
+    pub to: NaiveDate,
+    /// The reason of a refusal.
+    pub reason: Option<&'a str>,
+}
+
+/// A link that opens something by itself.
+#[derive(Clone, Debug)]
+pub struct LinkFacts {
+    /// Where it leads, with its token.
+    pub url: String,
+    /// Until when it is good.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// What an invitation can say.
+#[derive(Clone, Debug)]
+pub struct InvitationFacts<'a> {
+    /// Into which company.
+    pub company: &'a str,
+    /// As what.
+    pub role: &'a str,
+    /// By whom, if that person is still there.
+    pub inviter: Option<&'a str>,
+    /// How.
+    pub link: LinkFacts,
+}
+
 /// To an approver: a week waits. `web` is the base URL of the web app, here and below.
 pub fn submitted(facts: &WeekFacts<'_>, web: &str) -> Content {
     Body {
@@ -73,14 +110,11 @@ pub fn submitted(facts: &WeekFacts<'_>, web: &str) -> Content {
 pub fn approved(facts: &WeekFacts<'_>, web: &str) -> Content {
     Body {
         subject: format!("Your week of {} is approved", date(facts.week.start())),
-        says: format!("{} approved your week.", somebody(facts.actor)),
-        facts: vec![
-            ("Week", period(facts.week.start(), facts.week.end())),
-            ("Total", hours(facts.total_minutes)),
-        ],
+        says: format!("{} approved your week.", somebody(facts.actor, "Your approver")),
+        facts: own_facts(facts),
         quote: None,
         action: ("See the week", own_week(facts, web)),
-        why: "You get this mail because it is your timesheet.",
+        why: OWN_WEEK,
     }
     .into()
 }
@@ -89,14 +123,179 @@ pub fn approved(facts: &WeekFacts<'_>, web: &str) -> Content {
 pub fn rejected(facts: &WeekFacts<'_>, web: &str) -> Content {
     Body {
         subject: format!("Your week of {} was sent back", date(facts.week.start())),
-        says: format!("{} sent your week back. Please change it and submit it again.", somebody(facts.actor)),
-        facts: vec![
-            ("Week", period(facts.week.start(), facts.week.end())),
-            ("Total", hours(facts.total_minutes)),
-        ],
+        says: format!(
+            "{} sent your week back. Please change it and submit it again.",
+            somebody(facts.actor, "Your approver")
+        ),
+        facts: own_facts(facts),
         quote: facts.reason,
         action: ("Change the week", own_week(facts, web)),
-        why: "You get this mail because it is your timesheet.",
+        why: OWN_WEEK,
+    }
+    .into()
+}
+
+/// To an approver: a week waits that its owner did not hand in.
+pub fn auto_submitted(facts: &WeekFacts<'_>, web: &str) -> Content {
+    Body {
+        subject: format!("The week of {} was handed in for {}", date(facts.week.start()), facts.owner),
+        says: format!(
+            "The week is over, so that of {} was handed in. It waits for your approval.",
+            facts.owner
+        ),
+        facts: vec![("Week", period(facts.week.start(), facts.week.end())), ("Total", total(facts))],
+        quote: None,
+        action: ("Review the week", format!("{web}/team/approvals?week={}", facts.week.start())),
+        why: "You get this mail because you approve time in GoGoTime.",
+    }
+    .into()
+}
+
+/// To the owner: the week was handed in.
+pub fn auto_submitted_own(facts: &WeekFacts<'_>, web: &str) -> Content {
+    Body {
+        subject: format!("Your week of {} was handed in", date(facts.week.start())),
+        says: "The week is over, so your timesheet was handed in as it was. If something is missing, take it back \
+               and submit it again."
+            .to_owned(),
+        facts: own_facts(facts),
+        quote: None,
+        action: ("See the week", own_week(facts, web)),
+        why: OWN_WEEK,
+    }
+    .into()
+}
+
+/// To the owner: a decided week is open again, with a reason.
+pub fn reopened(facts: &WeekFacts<'_>, web: &str) -> Content {
+    Body {
+        subject: format!("Your week of {} was opened again", date(facts.week.start())),
+        says: format!(
+            "{} opened your week again. Please change it and submit it again.",
+            somebody(facts.actor, "Somebody")
+        ),
+        facts: own_facts(facts),
+        quote: facts.reason,
+        action: ("Change the week", own_week(facts, web)),
+        why: OWN_WEEK,
+    }
+    .into()
+}
+
+/// To the owner: somebody changed the week, with a reason.
+pub fn corrected(facts: &WeekFacts<'_>, web: &str) -> Content {
+    Body {
+        subject: format!("Your week of {} was corrected", date(facts.week.start())),
+        says: format!("{} corrected your week.", somebody(facts.actor, "Somebody")),
+        facts: own_facts(facts),
+        quote: facts.reason,
+        action: ("See the week", own_week(facts, web)),
+        why: OWN_WEEK,
+    }
+    .into()
+}
+
+/// To an approver: somebody wants to be away.
+pub fn leave_requested(facts: &LeaveFacts<'_>, web: &str) -> Content {
+    Body {
+        subject: format!("{} asks for leave", facts.owner),
+        says: format!("{} asks for leave and for your decision.", facts.owner),
+        facts: vec![("Days", period(facts.from, facts.to))],
+        quote: None,
+        action: ("Decide on the request", format!("{web}/team/approvals")),
+        why: APPROVES_LEAVE,
+    }
+    .into()
+}
+
+/// To an approver: the request, or the leave that was granted, is no more.
+pub fn leave_taken_back(facts: &LeaveFacts<'_>, web: &str) -> Content {
+    Body {
+        subject: format!("{} takes leave back", facts.owner),
+        says: format!("{} does not want to be away any more. There is nothing to decide.", facts.owner),
+        facts: vec![("Days", period(facts.from, facts.to))],
+        quote: None,
+        action: ("See the requests", format!("{web}/team/approvals")),
+        why: APPROVES_LEAVE,
+    }
+    .into()
+}
+
+/// To the owner: leave is granted.
+pub fn leave_approved(facts: &LeaveFacts<'_>, web: &str) -> Content {
+    own_leave(facts, web, "is approved", "approved your leave.")
+}
+
+/// To the owner: leave is refused, with a reason.
+pub fn leave_rejected(facts: &LeaveFacts<'_>, web: &str) -> Content {
+    own_leave(facts, web, "was not approved", "did not approve your leave.")
+}
+
+/// To the owner: somebody else cancelled it.
+pub fn leave_cancelled(facts: &LeaveFacts<'_>, web: &str) -> Content {
+    own_leave(facts, web, "was cancelled", "cancelled your leave.")
+}
+
+fn own_leave(facts: &LeaveFacts<'_>, web: &str, outcome: &str, done: &str) -> Content {
+    Body {
+        subject: format!("Your leave from {} {outcome}", date(facts.from)),
+        says: format!("{} {done}", somebody(facts.actor, "Your approver")),
+        facts: vec![("Days", period(facts.from, facts.to))],
+        quote: facts.reason,
+        action: ("See your requests", format!("{web}/timesheet/requests")),
+        why: "You get this mail because it is your leave request.",
+    }
+    .into()
+}
+
+/// To whoever is invited.
+pub fn invited(facts: &InvitationFacts<'_>) -> Content {
+    let company = facts.company;
+    let says = match facts.inviter {
+        Some(inviter) => format!("{inviter} invites you to the time tracking of {company}."),
+        None => format!("You are invited to the time tracking of {company}."),
+    };
+    Body {
+        subject: format!("Your invitation to {company} on GoGoTime"),
+        says: format!("{says} Choose a password and you are in."),
+        facts: vec![
+            ("Company", company.to_owned()),
+            ("Role", facts.role.to_owned()),
+            ("Good until", instant(facts.link.expires_at)),
+        ],
+        quote: None,
+        action: ("Accept the invitation", facts.link.url.clone()),
+        why: "You get this mail because somebody entered your address in GoGoTime. If you do not expect it, do nothing.",
+    }
+    .into()
+}
+
+/// To whoever asked for a new password, or whose address somebody else entered.
+pub fn reset_requested(company: &str, link: &LinkFacts) -> Content {
+    Body {
+        subject: "Choose a new password for GoGoTime".to_owned(),
+        says: "Somebody asked for a new password for you. If it was you, choose one; the link is good once. If not, \
+               do nothing: your password stays as it is."
+            .to_owned(),
+        facts: vec![("Company", company.to_owned()), ("Good until", instant(link.expires_at))],
+        quote: None,
+        action: ("Choose a new password", link.url.clone()),
+        why: "You get this mail because somebody entered your address where GoGoTime asks for forgotten passwords.",
+    }
+    .into()
+}
+
+/// To whose password is another one now.
+pub fn password_changed(web: &str) -> Content {
+    Body {
+        subject: "Your password for GoGoTime was changed".to_owned(),
+        says: "Your password was changed, and you were signed out elsewhere. If it was not you, ask for a new one at \
+               once and tell your administrator."
+            .to_owned(),
+        facts: Vec::new(),
+        quote: None,
+        action: ("It was not me", format!("{web}/forgot-password")),
+        why: "You get this mail whenever your password changes.",
     }
     .into()
 }
@@ -112,10 +311,7 @@ pub fn export_ready(facts: &ExportFacts<'_>, web: &str) -> Content {
         ("Format", "CSV for spreadsheets".to_owned()),
     ];
     if let Some(expiry) = facts.expires_at {
-        lines.push((
-            "Available until",
-            format!("{}, {} UTC", date(expiry.date_naive()), expiry.format("%H:%M")),
-        ));
+        lines.push(("Available until", instant(expiry)));
     }
     Body {
         subject: format!("{name} is ready"),
@@ -154,9 +350,17 @@ fn own_week(facts: &WeekFacts<'_>, web: &str) -> String {
     format!("{web}/timesheet/my-timesheet?week={}", facts.week.start())
 }
 
+const OWN_WEEK: &str = "You get this mail because it is your timesheet.";
+const APPROVES_LEAVE: &str = "You get this mail because you decide on leave in GoGoTime.";
+
+/// What the owner of a week reads of it.
+fn own_facts(facts: &WeekFacts<'_>) -> Vec<(&'static str, String)> {
+    vec![("Week", period(facts.week.start(), facts.week.end())), ("Total", hours(facts.total_minutes))]
+}
+
 /// The name, or a word for a person who is gone.
-fn somebody(name: &str) -> &str {
-    if name.trim().is_empty() { "Your approver" } else { name }
+fn somebody<'a>(name: &'a str, gone: &'a str) -> &'a str {
+    if name.trim().is_empty() { gone } else { name }
 }
 
 /// The total, and by how much it is over the limit if it is.
@@ -176,6 +380,10 @@ fn hours(minutes: i32) -> String {
 
 fn date(day: NaiveDate) -> String {
     day.format("%-d %B %Y").to_string()
+}
+
+fn instant(at: DateTime<Utc>) -> String {
+    format!("{}, {} UTC", date(at.date_naive()), at.format("%H:%M"))
 }
 
 /// Two days as one text, without saying a month or a year twice.
@@ -233,9 +441,9 @@ impl From<Body<'_>> for Content {
 
 impl Body<'_> {
     fn text(&self) -> String {
-        let mut text = format!("Hello,\n\n{}\n\n", self.says);
-        for (name, value) in &self.facts {
-            let _ = writeln!(text, "{name}: {value}");
+        let mut text = format!("Hello,\n\n{}\n", self.says);
+        for (at, (name, value)) in self.facts.iter().enumerate() {
+            let _ = writeln!(text, "{}{name}: {value}", if at == 0 { "\n" } else { "" });
         }
         if let Some(quote) = self.quote {
             text.push('\n');
@@ -405,6 +613,96 @@ mod tests {
              > It took too long.\n\nAsk for it again:\nhttps://time.example.com/hr/payroll-exports\n\n\
              -- \nYou get this mail because you asked for this export in GoGoTime.\n"
         );
+    }
+
+    fn leave() -> LeaveFacts<'static> {
+        LeaveFacts {
+            owner: "Eli Employee",
+            actor: "Mila Manager",
+            from: day("2026-10-01"),
+            to: day("2026-10-02"),
+            reason: Some("Release week."),
+        }
+    }
+
+    fn link(page: &str) -> LinkFacts {
+        LinkFacts {
+            url: format!("{WEB}/{page}?token=a.b.c"),
+            expires_at: "2026-09-28T14:05:00Z".parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_week_that_was_handed_in_by_the_clock_is_told_to_both_sides() {
+        let mail = auto_submitted(&week(), WEB);
+        assert_eq!(mail.subject, "The week of 14 September 2026 was handed in for Eli Employee");
+        assert!(
+            mail.text
+                .contains("waits for your approval.\n\nWeek: 14–20 September 2026\nTotal: 46:30 (6:30 over")
+        );
+        assert!(mail.text.contains("https://time.example.com/team/approvals?week=2026-09-14"));
+        let own = auto_submitted_own(&week(), WEB);
+        assert_eq!(own.subject, "Your week of 14 September 2026 was handed in");
+        assert!(own.text.contains("https://time.example.com/timesheet/my-timesheet?week=2026-09-14"));
+    }
+
+    #[test]
+    fn the_owner_reads_why_a_week_was_opened_or_corrected() {
+        let facts = WeekFacts { reason: Some("Wrong code."), ..week() };
+        let mail = reopened(&facts, WEB);
+        assert_eq!(mail.subject, "Your week of 14 September 2026 was opened again");
+        assert!(
+            mail.text.contains("Mila Manager opened your week again.")
+                && mail.text.contains("\n> Wrong code.\n")
+        );
+        let mail = corrected(&facts, WEB);
+        assert_eq!(mail.subject, "Your week of 14 September 2026 was corrected");
+        assert!(
+            mail.text.contains("Mila Manager corrected your week.")
+                && mail.text.contains("\n> Wrong code.\n")
+        );
+    }
+
+    #[test]
+    fn leave_is_asked_for_decided_and_taken_back() {
+        let mail = leave_requested(&leave(), WEB);
+        assert_eq!(mail.subject, "Eli Employee asks for leave");
+        assert_eq!(
+            mail.text,
+            "Hello,\n\nEli Employee asks for leave and for your decision.\n\nDays: 1–2 October 2026\n\n\
+             Decide on the request:\nhttps://time.example.com/team/approvals\n\n\
+             -- \nYou get this mail because you decide on leave in GoGoTime.\n"
+        );
+        assert_eq!(leave_approved(&leave(), WEB).subject, "Your leave from 1 October 2026 is approved");
+        let refused = leave_rejected(&leave(), WEB);
+        assert_eq!(refused.subject, "Your leave from 1 October 2026 was not approved");
+        assert!(
+            refused.text.contains("Mila Manager did not approve your leave.")
+                && refused.text.contains("> Release")
+        );
+        assert!(leave_cancelled(&leave(), WEB).text.contains("Mila Manager cancelled your leave."));
+        assert_eq!(leave_taken_back(&leave(), WEB).subject, "Eli Employee takes leave back");
+    }
+
+    #[test]
+    fn an_invitation_and_a_forgotten_password_carry_their_link_and_its_end() {
+        let facts = InvitationFacts {
+            company: "Lumen",
+            role: "employee",
+            inviter: Some("Harriet HumanResources"),
+            link: link("accept-invitation"),
+        };
+        let mail = invited(&facts);
+        assert_eq!(mail.subject, "Your invitation to Lumen on GoGoTime");
+        assert!(mail.text.contains("Harriet HumanResources invites you to the time tracking of Lumen."));
+        assert!(mail.text.contains("Role: employee\nGood until: 28 September 2026, 14:05 UTC\n"));
+        assert!(mail.text.contains("\nhttps://time.example.com/accept-invitation?token=a.b.c\n"));
+        assert!(invited(&InvitationFacts { inviter: None, ..facts }).text.contains("You are invited to"));
+
+        let mail = reset_requested("Lumen", &link("reset-password"));
+        assert!(mail.text.contains("Company: Lumen\nGood until: 28 September 2026, 14:05 UTC\n"));
+        assert!(mail.html.contains("href=\"https://time.example.com/reset-password?token=a.b.c\""));
+        assert!(password_changed(WEB).text.contains("\nhttps://time.example.com/forgot-password\n"));
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! See `schedule::migrate`.
 
 fn main() -> app::Result {
-    app::serve_schedule("schedule-migrate", schedule::migrate::run)
+    app::serve_command("schedule-migrate", schedule::migrate::run)
 }

@@ -1,5 +1,5 @@
-//! Who am I, and log-out.
+//! Who am I, log-out, sessions.
 
 fn main() -> app::Result {
-    app::serve_http("api-auth", api_auth::ROUTES)
+    app::serve_http("api-auth", api_auth::AUTH)
 }

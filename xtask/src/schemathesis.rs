@@ -1,0 +1,41 @@
+//! The API as `docs/openapi.json` describes it against the API as it is: Schemathesis sends what the description
+//! allows, and what it does not, to the running functions. `tests/contract/schemathesis.toml` says how.
+
+use crate::env::Vars;
+use crate::postgres::Cluster;
+use crate::process::run;
+use crate::python::Python;
+use crate::seed::Seed;
+use crate::services;
+use crate::workspace::dev_dir;
+use anyhow::Result;
+
+const DATABASE: &str = "gogotime_schemathesis";
+/// People in both companies, and weeks: enough for one of everything.
+const DEMO: (u32, u32) = (20, 2);
+
+/// Runs it on a database of its own, with the functions' debug binaries.
+pub(crate) async fn check(cluster: &Cluster, python: &Python) -> Result<()> {
+    cluster.migrated(DATABASE, true).await?;
+    let (people, weeks) = DEMO;
+    Seed::demo(people, weeks).load(&cluster.owner_url(DATABASE)).await?;
+
+    let folder = dev_dir()?.join("schemathesis");
+    let file = |name: &str| format!("file://{}", folder.join(name).display());
+    let mut vars = Vars::new();
+    for (name, value) in [
+        ("STAGE", "local".to_owned()),
+        ("DATABASE_URL", cluster.worker_url(DATABASE)),
+        ("DATABASE_POOL_SIZE", "2".to_owned()),
+        ("JWT_KEY", cluster.secret("JWT_KEY").to_owned()),
+        ("MAIL_URL", file("mail")),
+        ("EXPORTS_URL", file("exports")),
+    ] {
+        vars.insert(name.to_owned(), value);
+    }
+    let local = services::local("schemathesis-local", &vars).await?;
+    let mut schemathesis = python.program("schemathesis");
+    schemathesis.args(["--config-file", "tests/contract/schemathesis.toml", "run", "docs/openapi.json"]);
+    schemathesis.args(["--url", &format!("http://127.0.0.1:{}/api", local.port)]);
+    run(&mut schemathesis).await
+}
