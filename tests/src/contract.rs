@@ -273,17 +273,3 @@ fn without_nullable(schema: &Value) -> Value {
         other => other.clone(),
     }
 }
-#[tokio::test]
-async fn temp_timing() {
-    let api = Api::start().await;
-    let t = std::time::Instant::now();
-    for _ in 0..20 { let _ = api.database.owner().await; }
-    println!("owner {:?}", t.elapsed() / 20);
-    let t = std::time::Instant::now();
-    for i in 0..10 { let _ = crate::support::Company::create(&api.database, &format!("q{i}")).await; }
-    println!("company {:?}", t.elapsed() / 10);
-    let t = std::time::Instant::now();
-    for i in 0..10 { let _ = Fixture::create(&api.database, &format!("p{i}"), api.app.now().date_naive()).await; }
-    println!("fixture {:?}", t.elapsed() / 10);
-    panic!("x");
-}

@@ -138,10 +138,9 @@ fn schemas<'a>(at: String, value: &'a Value, found: &mut Vec<(String, &'a Value)
     }
 }
 
+/// That the rest is OpenAPI 3.1 is for its own validator to say, which `cargo xtask test` runs with Schemathesis.
 #[test]
-fn the_document_is_openapi_and_its_schemas_and_examples_are_what_they_say() {
-    // Structure: the typed model reads it.
-    serde_json::from_value::<utoipa::openapi::OpenApi>(DOCUMENT.clone()).unwrap();
+fn the_schemas_of_the_document_are_schemas_and_its_examples_are_examples() {
     let mut found = Vec::new();
     schemas(String::new(), &DOCUMENT, &mut found);
     assert!(found.len() > 100, "{}", found.len());

@@ -1,4 +1,4 @@
-//! The Python programs of `requirements-dev.txt` (cargo-lambda, MiniStack, cfn-lint, Schemathesis), installed
+//! The Python programs of `requirements-dev.txt` (cargo-lambda, MiniStack, cfn-lint, Schemathesis, …), installed
 //! for this workspace alone. A virtual environment where the system can make one; else a plain folder that
 //! `PYTHONPATH` names, because Debian ships Python without `venv`.
 

@@ -1,5 +1,5 @@
-//! The API as `docs/openapi.json` describes it against the API as it is: Schemathesis sends what the description
-//! allows, and what it does not, to the running functions. `tests/contract/schemathesis.toml` says how.
+//! Whether `docs/openapi.json` is OpenAPI, and whether it is true: Schemathesis sends what it allows, and what it
+//! does not, to the running functions. `tests/contract/schemathesis.toml` says how.
 
 use crate::env::Vars;
 use crate::postgres::Cluster;
@@ -16,6 +16,7 @@ const DEMO: (u32, u32) = (20, 2);
 
 /// Runs it on a database of its own, with the functions' debug binaries.
 pub(crate) async fn check(cluster: &Cluster, python: &Python) -> Result<()> {
+    run(&mut python.python(&["-m", "openapi_spec_validator", "docs/openapi.json"])).await?;
     cluster.migrated(DATABASE, true).await?;
     let (people, weeks) = DEMO;
     Seed::demo(people, weeks).load(&cluster.owner_url(DATABASE)).await?;

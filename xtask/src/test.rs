@@ -137,7 +137,7 @@ fn describe(stage: &str) -> &'static str {
         "web" => "web: check, test, build",
         "template" => "template.yaml: translate, cfn-lint",
         "functions" => "cargo build --bins",
-        "schemathesis" => "schemathesis: docs/openapi.json against the system",
+        "schemathesis" => "docs/openapi.json: validity, schemathesis",
         _ => "tests",
     }
 }

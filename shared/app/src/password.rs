@@ -1,7 +1,9 @@
 //! Passwords: argon2id with the first product's parameters, and what a new one must be like.
 
 use crate::Problem;
-use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version, password_hash::phc::PasswordHash};
+use argon2::{
+    Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version, password_hash::phc::PasswordHash,
+};
 
 /// What an unknown address is checked against, so that it takes as long as a known one. Matches nothing.
 pub const NOBODY: &str =

@@ -188,6 +188,7 @@ impl Fixture {
         );
         // What the others decide on: the employee's last two weeks, and the colleague's last one.
         let pending = self.sheet(&mut sql, "Submitted", "", employee, last);
+        self.ids.insert(("TargetId", ""), pending); // of a history
         let handed_in = self.sheet(&mut sql, "SubmittedToo", "", colleague, last);
         self.sheet(&mut sql, "Approved", "", employee, before);
         for who in CALLERS {
