@@ -99,7 +99,7 @@ pub(crate) async fn local(name: &str, vars: &Vars) -> Result<Service> {
     let port = free_port(0)?;
     let binaries = target().join("debug");
     let mut local = process::command(binaries.join("local"));
-    local.args(["--listen", &format!("127.0.0.1:{port}"), "--no-schedules", "--env-file", ""]);
+    local.args(["--listen", &format!("127.0.0.1:{port}"), "--no-schedules", "--env-file", "/dev/null"]);
     local.arg("--bin-dir").arg(&binaries).envs(vars);
     let service = started(Group::spawn_logged(&mut local, &log_file(name)?)?, name, pid, port).await?;
     step.done(&format!("127.0.0.1:{port}"));

@@ -1,5 +1,5 @@
 //! `schedule-nightly`, every 15 minutes: asks for each company's nightly export once its local time has come, and
-//! gives up the exports that nobody works on any more. A tick may come twice, late or not at all: the database
+//! gives up the exports that nobody works on any more; forgets what is kept for a time only. A tick may come twice, late or not at all: the database
 //! allows one nightly export per company and local date.
 
 use app::{App, Failure};
@@ -27,7 +27,8 @@ pub async fn run(app: App) -> Result<(), Failure> {
         };
         tx.record_for(job.company, Event::ExportFailed(done));
     }
+    let forgotten = db::retention::expire(&tx, app.now()).await?;
     app.commit(tx).await?;
-    tracing::info!(started = started.len(), abandoned = abandoned.len(), "nightly exports");
+    tracing::info!(started = started.len(), abandoned = abandoned.len(), forgotten, "nightly exports");
     Ok(())
 }

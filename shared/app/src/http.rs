@@ -279,6 +279,10 @@ fn too_large() -> Problem {
 
 /// A JSON value, or where and why it is none.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // serde takes a list for a struct, field after field; the description of a body says object.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(Problem::validation("requestBody - an object is needed"));
+    }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         // `rows[0].location` is `rows.$0.location` in the first product.

@@ -124,7 +124,7 @@ fn describe(route: &Route, operation: &mut Value) {
         problems.push((401, "Nobody is signed in."));
         problems.push((403, "The caller may not do this."));
     }
-    if route.path.contains('{') {
+    if body || asks || route.path.contains('{') {
         problems.push((404, "There is no such thing, or not for the caller."));
     }
     if body {

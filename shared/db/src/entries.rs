@@ -170,7 +170,7 @@ pub async fn period_lock(tx: &Tx, day: NaiveDate) -> Result<Option<PeriodLocked>
     Ok(row.as_ref().and_then(locked))
 }
 
-/// What a sheet's total changes by.
+/// A sheet, and what its total changes by.
 pub type Minutes = (TimesheetId, i32);
 
 /// An entry to be stored in a locked sheet.
@@ -182,7 +182,7 @@ pub struct Change<'a> {
     pub after: &'a Entry,
     /// A row to be made for it; its label is the name of the code.
     pub row: Option<&'a week::Row>,
-    /// The sheets whose totals change, and of an entry's status its own.
+    /// Its sheet, and the one that it leaves; each gets a new version.
     pub sheets: &'a [Minutes],
     /// What the history calls it.
     pub action: &'static str,

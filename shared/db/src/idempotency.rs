@@ -69,8 +69,3 @@ pub async fn keep(
         .await?;
     Ok(kept == 1)
 }
-
-/// Forgets the replies that are no longer kept; how many.
-pub async fn expire(tx: &crate::System, now: DateTime<Utc>) -> Result<u64> {
-    tx.execute("delete from idempotency_keys where created_at <= $1", &[&(now - KEPT)]).await
-}

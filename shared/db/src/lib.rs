@@ -34,6 +34,7 @@ pub mod periods;
 pub mod preferences;
 pub mod registration;
 pub mod reports;
+pub mod retention;
 pub mod roles;
 pub mod sessions;
 pub mod statuses;

@@ -248,6 +248,8 @@ pub struct Access {
     pub role: Option<String>,
     /// The first and last name of who invites.
     pub inviter: Option<String>,
+    /// Whether somebody registered and shows by it that the address is theirs.
+    pub confirms: bool,
     /// Until when the link is good.
     pub expires_at: DateTime<Utc>,
 }
@@ -256,7 +258,8 @@ pub struct Access {
 pub async fn invitation(tx: &Tx, id: InvitationId, now: DateTime<Utc>) -> Result<Option<Access>> {
     let row = tx
         .query_opt(
-            "select c.name as company, r.name as role, b.first_name || ' ' || b.last_name as inviter, i.expires_at
+            "select c.name as company, r.name as role, b.first_name || ' ' || b.last_name as inviter, i.expires_at,
+                    i.user_id is not null as confirms
              from invitations i join companies c on c.id = i.company_id
              join roles r on r.company_id = i.company_id and r.id = i.role_id
              left join users b on b.company_id = i.company_id and b.id = i.created_by_user_id
@@ -269,6 +272,7 @@ pub async fn invitation(tx: &Tx, id: InvitationId, now: DateTime<Utc>) -> Result
         company: row.get("company"),
         role: row.get("role"),
         inviter: row.get("inviter"),
+        confirms: row.get("confirms"),
         expires_at: row.get("expires_at"),
     }))
 }
@@ -287,6 +291,7 @@ pub async fn reset(tx: &Tx, id: ResetId, now: DateTime<Utc>) -> Result<Option<Ac
         company: row.get("company"),
         role: None,
         inviter: None,
+        confirms: false,
         expires_at: row.get("expires_at"),
     }))
 }

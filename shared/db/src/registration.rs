@@ -23,7 +23,7 @@ pub struct RegisteredUser {
     pub company_id: CompanyId,
     /// The role.
     pub role_id: RoleId,
-    /// The status: one that lets log in.
+    /// The status: one that lets log in, unless the address has to be confirmed first.
     pub status_id: Uuid,
     /// E.164.
     pub phone_number: Option<String>,
@@ -79,21 +79,34 @@ pub async fn open_to(tx: &Reader, email_domain: &str) -> Result<Option<RoleId>> 
     Ok(row.map(|row| RoleId(row.get("id"))))
 }
 
-/// Makes a user. An address that is taken violates `users_email_key`.
+/// Makes a user who cannot log in before the address is shown to be theirs: `confirmation` is the invitation that
+/// goes to it. An address that is taken violates `users_email_key`.
 pub async fn register(
     tx: &Tenant,
     email: &str,
     role: RoleId,
     applicant: &Applicant<'_>,
+    (confirmation, until): (InvitationId, DateTime<Utc>),
     now: DateTime<Utc>,
 ) -> Result<RegisteredUser> {
     let row = tx
         .query_one(
-            "insert into users (company_id, id, email, first_name, last_name, phone_number, password_hash, role_id,
-                                status_id, created_at, updated_at)
-             select $1, $2, $3::text::citext, $4, $5, $6, $7, $8, st.id, $9, $9 from user_statuses st where st.code = 'ACTIVE'
-             returning id, email::text as email, first_name, last_name, company_id, role_id, status_id, phone_number,
-                       created_at, last_login",
+            "with withdrawn as (
+               update invitations set revoked_at = $9 where email = $3::text::citext and accepted_at is null
+                 and revoked_at is null returning id),
+             made as (
+               insert into users (company_id, id, email, first_name, last_name, phone_number, password_hash, role_id,
+                                  status_id, created_at, updated_at)
+               select $1, $2, $3::text::citext, $4, $5, $6, $7, $8, st.id, $9, $9 from user_statuses st
+               where st.code = 'INVITED' returning *),
+             asked as (
+               insert into invitations (company_id, id, email, first_name, last_name, role_id, expires_at, user_id,
+                                        created_at, updated_at)
+               select company_id, $10, email, first_name, last_name, role_id, $11, id, $9, $9
+               from made, (select count(*) from withdrawn) as once)
+             select id, email::text as email, first_name, last_name, company_id, role_id, status_id, phone_number,
+                    created_at, last_login
+             from made",
             &[
                 &tx.company().0,
                 &applicant.id.0,
@@ -104,6 +117,8 @@ pub async fn register(
                 &applicant.password_hash,
                 &role.0,
                 &now,
+                &confirmation.0,
+                &until,
             ],
         )
         .await?;
@@ -162,7 +177,8 @@ pub async fn invitation(tx: &Reader, id: InvitationId, now: DateTime<Utc>) -> Re
     }))
 }
 
-/// Uses an invitation up and makes its user, in its team if it names one. None if somebody was faster. An address
+/// Uses an invitation up and makes its user, in its team if it names one; or lets in the one who waits for it
+/// ([`register`]), with the password chosen now. None if somebody was faster. An address
 /// that is taken violates `users_email_key`.
 pub async fn accept(
     tx: &Tenant,
@@ -173,16 +189,23 @@ pub async fn accept(
     let row = tx
         .query_opt(
             "with accepted as (
-               update invitations i set accepted_at = $7, user_id = $2, version = i.version + 1, updated_at = $7
+               update invitations i set accepted_at = $7, user_id = coalesce(i.user_id, $2), version = i.version + 1, updated_at = $7
                from roles r
                where i.id = $1 and i.accepted_at is null and i.revoked_at is null and i.deleted_at is null
                  and i.expires_at > $7 and r.company_id = i.company_id and r.id = i.role_id and r.deleted_at is null
-               returning i.company_id, i.email, i.role_id, i.team_id, i.created_by_user_id),
+               returning i.company_id, i.email, i.role_id, i.team_id, i.created_by_user_id, i.user_id),
              made as (
                insert into users (company_id, id, email, first_name, last_name, phone_number, password_hash, role_id,
                                   status_id, created_at, updated_at, created_by_user_id)
                select a.company_id, $2, a.email, $3, $4, $5, $6, a.role_id, st.id, $7, $7, a.created_by_user_id
-               from accepted a, user_statuses st where st.code = 'ACTIVE' returning *),
+               from accepted a, user_statuses st where st.code = 'ACTIVE' and a.user_id = $2 returning *),
+             confirmed as (
+               update users u set status_id = st.id, first_name = $3, last_name = $4,
+                 phone_number = coalesce($5, u.phone_number), password_hash = $6, version = u.version + 1, updated_at = $7
+               from accepted a, user_statuses st, user_statuses was
+               where u.company_id = a.company_id and u.id = a.user_id and a.user_id <> $2 and st.code = 'ACTIVE'
+                 and was.id = u.status_id and was.code = 'INVITED' and u.deleted_at is null
+               returning u.*),
              joined as (
                insert into team_members (company_id, id, team_id, user_id, role, created_by_user_id)
                select m.company_id, $8, t.id, m.id, 'member', a.created_by_user_id
@@ -190,7 +213,7 @@ pub async fn accept(
                join teams t on t.company_id = a.company_id and t.id = a.team_id and t.deleted_at is null)
              select id, email::text as email, first_name, last_name, company_id, role_id, status_id, phone_number,
                     created_at, last_login
-             from made",
+             from (select * from made union all select * from confirmed) as somebody",
             &[
                 &id.0,
                 &applicant.id.0,

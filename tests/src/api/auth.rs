@@ -591,13 +591,27 @@ async fn a_company_takes_people_of_its_domains_as_employees_and_nobody_else() {
         assert!(user.get(absent).is_none(), "{absent}");
     }
     assert_eq!(post(body, 409).await["message"], "Email already exists");
-    let user =
-        try_log_in(&api, "nora@lumen.test", "a long enough password", json!({}), None).await.expect(200);
+    // Anybody can type an address: it lets in only who reads its mail.
+    let log_in =
+        |password: &'static str| try_log_in(&api, "nora@lumen.test", password, json!({}), None);
+    log_in("a long enough password").await.expect(401);
+    let invitation: Uuid =
+        api.database.owner().await.query_one("select id from invitations", &[]).await.unwrap().get(0);
+    let topics = texts(&api, "select topic from outbox").await;
+    assert_eq!(topics, ["user.invited"]);
+    let token = token_of(&api, LinkPurpose::Invitation, invitation, api.app.now() + TimeDelta::days(7));
+    let accept = json!({ "password": "the password of the reader" });
+    let confirmed =
+        api.nobody().post(&format!("/api/auth/invitations/{token}/accept"), accept.clone(), 201).await;
+    assert_eq!(confirmed["id"], user["id"]);
+    api.nobody().post(&format!("/api/auth/invitations/{token}/accept"), accept, 410).await;
+    log_in("a long enough password").await.expect(401);
+    let user = log_in("the password of the reader").await.expect(200);
     assert_eq!(
         (&user["user"]["role"]["name"], &user["user"]["status"]["code"]),
         (&json!("employee"), &json!("ACTIVE"))
     );
-    assert_eq!(texts(&api, "select action from audit_logs").await, ["registered"]);
+    assert_eq!(texts(&api, "select action from audit_logs").await, ["registered", "registered"]);
 
     for (field, value) in [
         ("email", json!("nora")),

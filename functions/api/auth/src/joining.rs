@@ -5,8 +5,12 @@ use db::{
     Audit,
     registration::{self, Applicant, Invitation, RegisteredUser},
 };
-use domain::{CompanyId, InvitationId, UserId};
+use chrono::TimeDelta;
+use domain::{CompanyId, Event, InvitationId, UserId};
 use serde_json::json;
+
+/// How long the link lives that shows an address to be somebody's.
+const CONFIRMATION: TimeDelta = TimeDelta::days(7);
 
 /// What somebody says of themself.
 pub(crate) struct Details<'a> {
@@ -65,7 +69,8 @@ pub(crate) async fn accept(
     finish(app, tx, user.ok_or_else(over)?, Some(link.id)).await
 }
 
-/// Makes a user of a company that takes people with an address of this domain, as an employee. Says the same of a
+/// Makes a user of a company that takes people with an address of this domain, as an employee, who can log in after
+/// following the link that is mailed there: anybody can type an address. Says the same of a
 /// company that takes nobody and of one that does not exist.
 pub(crate) async fn register(
     app: &App,
@@ -92,8 +97,11 @@ pub(crate) async fn register(
         phone_number: phone_number.as_deref(),
         password_hash: &password_hash,
     };
-    let tx = app.db().tenant(company).await?;
-    let user = registration::register(&tx, email, role, &applicant, app.now()).await.map_err(taken)?;
+    let mut tx = app.db().tenant(company).await?;
+    let (confirmation, now) = (InvitationId::new(), app.now());
+    let asked = (confirmation, now + CONFIRMATION);
+    let user = registration::register(&tx, email, role, &applicant, asked, now).await.map_err(taken)?;
+    tx.record(Event::UserInvited { invitation_id: confirmation });
     finish(app, tx, user, None).await
 }
 
@@ -111,7 +119,7 @@ async fn finish(
         diff: Some(json!({ "email": user.email, "roleId": user.role_id, "invitationId": invitation })),
     });
     tx.touch_reports();
-    app.commit_without_events(tx).await?;
+    app.commit(tx).await?;
     Ok(user)
 }
 

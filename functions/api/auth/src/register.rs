@@ -44,7 +44,8 @@ pub(crate) struct RegisterUser {
     invitation_token: Option<String>,
 }
 
-/// Registers a user: with the invitation's role, or as an employee.
+/// Registers a user: with the invitation's role, or as an employee who confirms the address by a link that is mailed
+/// there before the first log-in.
 #[utoipa::path(post, path = "/auth/register", request_body = RegisterUser, responses(
     (status = 201, body = RegisteredUser),
     (status = 403, description = "The company does not take this address, or does not exist."),

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 pub(crate) const ROUTE: Route = Route {
-    function: "api-company",
+    function: "api-platform",
     method: Method::POST,
     path: "/companies",
     access: Access::Key(Permission::PlatformManage),

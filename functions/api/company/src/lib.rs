@@ -38,3 +38,31 @@ app::routes! {
     card_update::update_menu_card,
     card_delete::delete_menu_card,
 }
+
+/// Those of `api-company`, which so contains no SQS client.
+pub const COMPANY: &[app::Route] = &[
+    company_show::ROUTE,
+    company_update::ROUTE,
+    settings_show::ROUTE,
+    settings_update::ROUTE,
+    settings_reset::ROUTE,
+    countries::ROUTE,
+    my_menu::ROUTE,
+    menu_list::ROUTE,
+    category_create::ROUTE,
+    category_update::ROUTE,
+    category_delete::ROUTE,
+    card_create::ROUTE,
+    card_update::ROUTE,
+    card_delete::ROUTE,
+];
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_small_function_contains_all_of_its_routes() {
+        let wanted = super::ROUTES.iter().filter(|route| route.function == "api-company");
+        assert_eq!(super::COMPANY.len(), wanted.count());
+        assert!(super::COMPANY.iter().all(|route| route.function == "api-company"));
+    }
+}

@@ -30,7 +30,7 @@ pub(crate) struct UpdateTimesheetEntry {
     day: Option<NaiveDate>,
     #[schema(minimum = 0, maximum = 1440)]
     duration_min: Option<i32>,
-    #[schema(min_length = 2, max_length = 2)]
+    #[schema(min_length = 2, max_length = 2, example = "US")]
     country: Option<String>,
     work_mode: Option<WorkMode>,
     #[serde(default)]

@@ -16,17 +16,20 @@ pub(crate) const ROUTE: Route = Route {
     handler: || get(list_timesheets),
 };
 
+/// Two years: a sheet comes with all of its entries.
+const DEFAULT_LIMIT: i64 = 100;
+
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListTimesheets {
     /// Those that end on this day or later.
     from: Option<NaiveDate>,
-    /// Those that begin on this day or earlier: with the last one's, the page after it.
+    /// Those that begin on this day or earlier: with the day before the last one's, what comes after it.
     to: Option<NaiveDate>,
     /// Those in this status.
     status: Option<TimesheetStatus>,
     /// At most so many.
-    #[param(minimum = 1, maximum = 200, default = 200)]
+    #[param(minimum = 1, maximum = 200, default = 100)]
     limit: Option<i64>,
 }
 
@@ -38,7 +41,7 @@ pub(crate) async fn list_timesheets(
     caller: Caller,
     Query(query): Query<ListTimesheets>,
 ) -> Result<Json<Vec<TimesheetWithEntries>>, Problem> {
-    let limit = page::limit(query.limit.or(Some(page::MAX_LIMIT)))?;
+    let limit = page::limit(query.limit.or(Some(DEFAULT_LIMIT)))?;
     let filter = Filter { from: query.from, to: query.to, status: query.status };
     let tx = app.db().reader(caller.company).await?;
     Ok(Json(db::periods::list(&tx, caller.user, &filter, limit).await?))

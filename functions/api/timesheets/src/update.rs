@@ -65,7 +65,7 @@ pub(crate) async fn update_timesheet(
     let week = match (body.period_start, body.period_end) {
         (None, None) => None,
         (start, end) => {
-            let start = start.unwrap_or(before.period_start);
+            let start = fields::day("periodStart", start.unwrap_or(before.period_start))?;
             let end = end.or_else(|| Week::try_from(start).ok().map(Week::end)).unwrap_or(before.period_end);
             Some(period(start, end, caller.today)?).filter(|week| week.start() != before.period_start)
         }

@@ -70,6 +70,7 @@ impl Notice {
                             company: &invitation.company,
                             role: invitation.role.as_deref().unwrap_or_default(),
                             inviter: invitation.inviter.as_deref(),
+                            confirms: invitation.confirms,
                             link,
                         });
                         let data = json!({ "invitationId": invitation_id });

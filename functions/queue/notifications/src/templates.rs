@@ -89,6 +89,8 @@ pub struct InvitationFacts<'a> {
     pub role: &'a str,
     /// By whom, if that person is still there.
     pub inviter: Option<&'a str>,
+    /// Nobody invited: the reader registered, and shows with the link that the address is theirs.
+    pub confirms: bool,
     /// How.
     pub link: LinkFacts,
 }
@@ -251,6 +253,22 @@ fn own_leave(facts: &LeaveFacts<'_>, web: &str, outcome: &str, done: &str) -> Co
 /// To whoever is invited.
 pub fn invited(facts: &InvitationFacts<'_>) -> Content {
     let company = facts.company;
+    let lines = vec![
+        ("Company", company.to_owned()),
+        ("Role", facts.role.to_owned()),
+        ("Good until", instant(facts.link.expires_at)),
+    ];
+    if facts.confirms {
+        return Body {
+            subject: "Confirm your address for GoGoTime".to_owned(),
+            says: format!("You registered for the time tracking of {company}. Confirm your address and you are in."),
+            facts: lines,
+            quote: None,
+            action: ("Confirm the address", facts.link.url.clone()),
+            why: "You get this mail because somebody registered with your address. If it was not you, do nothing.",
+        }
+        .into();
+    }
     let says = match facts.inviter {
         Some(inviter) => format!("{inviter} invites you to the time tracking of {company}."),
         None => format!("You are invited to the time tracking of {company}."),
@@ -258,11 +276,7 @@ pub fn invited(facts: &InvitationFacts<'_>) -> Content {
     Body {
         subject: format!("Your invitation to {company} on GoGoTime"),
         says: format!("{says} Choose a password and you are in."),
-        facts: vec![
-            ("Company", company.to_owned()),
-            ("Role", facts.role.to_owned()),
-            ("Good until", instant(facts.link.expires_at)),
-        ],
+        facts: lines,
         quote: None,
         action: ("Accept the invitation", facts.link.url.clone()),
         why: "You get this mail because somebody entered your address in GoGoTime. If you do not expect it, do nothing.",
@@ -690,6 +704,7 @@ mod tests {
             company: "Lumen",
             role: "employee",
             inviter: Some("Harriet HumanResources"),
+            confirms: false,
             link: link("accept-invitation"),
         };
         let mail = invited(&facts);
