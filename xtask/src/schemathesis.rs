@@ -7,8 +7,10 @@ use crate::process::run;
 use crate::python::Python;
 use crate::seed::Seed;
 use crate::services;
-use crate::workspace::dev_dir;
-use anyhow::Result;
+use crate::workspace::{dev_dir, root};
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use std::fs;
 
 const DATABASE: &str = "gogotime_schemathesis";
 /// People in both companies, and weeks: enough for one of everything.
@@ -22,6 +24,7 @@ pub(crate) async fn check(cluster: &Cluster, python: &Python) -> Result<()> {
     Seed::demo(people, weeks).load(&cluster.owner_url(DATABASE)).await?;
 
     let folder = dev_dir()?.join("schemathesis");
+    fs::create_dir_all(&folder)?;
     let file = |name: &str| format!("file://{}", folder.join(name).display());
     let mut vars = Vars::new();
     for (name, value) in [
@@ -35,8 +38,24 @@ pub(crate) async fn check(cluster: &Cluster, python: &Python) -> Result<()> {
         vars.insert(name.to_owned(), value);
     }
     let local = services::local("schemathesis-local", &vars).await?;
+    let admin = sign_in(local.port, "codeadmin").await?;
+    let other = sign_in(local.port, "auditor").await?;
+    let text = |value: &Value| value.as_str().map(str::to_owned).context("no such field in the reply");
     let mut schemathesis = python.program("schemathesis");
-    schemathesis.args(["--config-file", "tests/contract/schemathesis.toml", "run", "docs/openapi.json"]);
-    schemathesis.args(["--url", &format!("http://127.0.0.1:{}/api", local.port)]);
+    schemathesis
+        .current_dir(&folder) // for what it writes beside the report
+        .env("SCHEMATHESIS_TOKEN", text(&admin["token"])?)
+        .env("SCHEMATHESIS_USER_ID", text(&other["user"]["id"])?)
+        .arg("--config-file")
+        .arg(root().join("tests/contract/schemathesis.toml"))
+        .arg("run")
+        .arg(root().join("docs/openapi.json"))
+        .args(["--url", &format!("http://127.0.0.1:{}/api", local.port)]);
     run(&mut schemathesis).await
+}
+
+/// The reply to somebody of the demo data.
+async fn sign_in(port: u16, who: &str) -> Result<Value> {
+    let body = json!({ "email": format!("{who}@gogotime.com"), "password": "gogotime" });
+    services::post(port, "/api/auth/login", "Content-Type: application/json", &body).await
 }

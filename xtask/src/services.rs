@@ -136,11 +136,18 @@ fn visibility(queue: QueueName) -> &'static str {
 
 /// One call of the SQS JSON protocol. MiniStack checks no signature; a credential names the account and region.
 async fn sqs(port: u16, operation: &str, request: &Value) -> Result<Value> {
+    let headers = format!(
+        "Content-Type: application/x-amz-json-1.0\r\nX-Amz-Target: AmazonSQS.{operation}\r\n\
+         Authorization: AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/sqs/aws4_request, SignedHeaders=host, Signature=0"
+    );
+    post(port, "/", &headers, request).await.with_context(|| format!("SQS {operation}"))
+}
+
+/// Posts JSON to a service of ours; its JSON reply, if that is 200.
+pub(crate) async fn post(port: u16, path: &str, headers: &str, request: &Value) -> Result<Value> {
     let body = request.to_string();
     let head = format!(
-        "POST / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/x-amz-json-1.0\r\n\
-         X-Amz-Target: AmazonSQS.{operation}\r\nContent-Length: {}\r\nConnection: close\r\n\
-         Authorization: AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/sqs/aws4_request, SignedHeaders=host, Signature=0\r\n\r\n",
+        "POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: {}\r\nConnection: close\r\n{headers}\r\n\r\n",
         body.len()
     );
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
@@ -150,7 +157,7 @@ async fn sqs(port: u16, operation: &str, request: &Value) -> Result<Value> {
     stream.read_to_string(&mut reply).await?;
     let (head, body) = reply.split_once("\r\n\r\n").context("no HTTP reply")?;
     if !head.starts_with("HTTP/1.1 200") {
-        bail!("SQS {operation}: {head}\n{body}");
+        bail!("{head}\n{body}");
     }
     Ok(serde_json::from_str(body)?)
 }

@@ -13,6 +13,7 @@ use domain::{Permission, Trace};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
 use lambda_http::request::RequestContext;
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use std::{future::Future, pin::Pin, sync::Arc, time::Instant};
 use telemetry::Metric;
 use tracing::Instrument;
@@ -77,7 +78,8 @@ pub fn router(app: App, routes: impl IntoIterator<Item = &'static Route>) -> Rou
             });
         let mut handler = (route.handler)().layer(guard);
         if let Some(legacy) = legacy::of(route.path) {
-            handler = handler.layer(middleware::map_response(move |response| legacy.announce(response)));
+            handler =
+                handler.layer(middleware::map_response(async move |response| legacy.announce(response)));
         }
         api = api.route(route.path, handler);
     }
@@ -283,6 +285,10 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if bytes.trim_ascii_start().starts_with(b"[") {
         return Err(Problem::validation("requestBody - an object is needed"));
     }
+    read(bytes).or_else(|refused| whole_numbers(bytes).map_or(Err(refused), |bytes| read(&bytes)))
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         // `rows[0].location` is `rows.$0.location` in the first product.
@@ -294,6 +300,25 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     })?;
     json.end().map_err(|_| Problem::validation("requestBody - more than one JSON value"))?;
     Ok(value)
+}
+
+/// The same with `30` for `30.0`, which are one number to the first product and to JSON Schema; none if it has none.
+fn whole_numbers(bytes: &[u8]) -> Option<Vec<u8>> {
+    fn change(value: &mut Value) -> bool {
+        match value {
+            Value::Number(number) if number.is_f64() => {
+                let whole = number.as_f64().filter(|number| number.fract() == 0.0);
+                let whole = whole.and_then(|number| format!("{number:.0}").parse::<i64>().ok());
+                *number = whole.map_or_else(|| number.clone(), Into::into);
+                whole.is_some()
+            }
+            Value::Array(list) => list.iter_mut().fold(false, |changed, value| change(value) | changed),
+            Value::Object(map) => map.values_mut().fold(false, |changed, value| change(value) | changed),
+            _ => false,
+        }
+    }
+    let mut value = serde_json::from_slice(bytes).ok()?;
+    if change(&mut value) { serde_json::to_vec(&value).ok() } else { None }
 }
 
 impl<T: Serialize> IntoResponse for Json<T> {
@@ -308,6 +333,40 @@ impl<T: Serialize> IntoResponse for Json<T> {
                 tracing::error!(%error, "reply cannot be written");
                 Problem::internal().into_response()
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+    use serde_json::json;
+
+    #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+    struct Body {
+        minutes: Option<i32>,
+        days: Option<Vec<i32>>,
+    }
+
+    fn parsed(text: &str) -> Result<Body, String> {
+        parse(text.as_bytes()).map_err(|problem| format!("{problem:?}"))
+    }
+
+    #[test]
+    fn a_whole_number_may_be_written_as_a_fraction_and_a_list_is_no_object() {
+        let body = Body { minutes: Some(30), days: Some(vec![1, 1000]) };
+        assert_eq!(parsed(&json!({ "minutes": 30, "days": [1, 1000] }).to_string()), Ok(body));
+        let body = Body { minutes: Some(30), days: Some(vec![1, 1000]) };
+        assert_eq!(parsed(r#"{ "minutes": 30.0, "days": [1, 1e3] }"#), Ok(body));
+        for (wrong, place) in [
+            (r#"{ "minutes": 30.5 }"#, "requestBody.minutes"),
+            (r#"{ "days": [1.0, 1.5] }"#, "requestBody.days.$1"),
+            (r#"{ "minutes": 1e300 }"#, "requestBody.minutes"),
+            ("[30, []]", "requestBody - an object is needed"),
+            ("{} {}", "more than one"),
+        ] {
+            assert!(parsed(wrong).is_err_and(|why| why.contains(place)), "{wrong}");
         }
     }
 }

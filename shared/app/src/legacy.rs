@@ -45,7 +45,7 @@ pub(crate) fn of(path: &str) -> Option<&'static Legacy> {
 
 impl Legacy {
     /// Adds the headers to a reply.
-    pub(crate) async fn announce(&'static self, mut response: Response) -> Response {
+    pub(crate) fn announce(&'static self, mut response: Response) -> Response {
         let headers = response.headers_mut();
         headers.insert("deprecation", HeaderValue::from_static(self.since));
         if let Some(sunset) = self.sunset {

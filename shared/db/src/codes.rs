@@ -19,7 +19,7 @@ pub struct ActionCode {
     #[serde(flatten)]
     pub content: Content,
     /// The category that `categoryId` names.
-    pub category: Option<CodeCategory>,
+    pub category: Option<CategoryEntity>,
 }
 
 /// What an administrator says of an action code.
@@ -60,6 +60,16 @@ pub struct CodeCategory {
     pub name: String,
     /// Grows with every change; send it back to be told of somebody else's.
     pub version: i32,
+}
+
+/// A category as part of its code, with the columns that every entity has.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct CategoryEntity {
+    /// Its columns that every entity has.
+    #[serde(flatten)]
+    pub entity: Entity,
+    /// Its name.
+    pub name: String,
 }
 
 /// Fields and their values as text, for the history.
@@ -104,10 +114,7 @@ fn code(row: &Row) -> Result<ActionCode> {
             location_policy: word(row, "location_policy", LocationPolicy::parse)?,
             category_id,
         },
-        category: match (category_id, category) {
-            (Some(id), Some(name)) => Some(CodeCategory { id, name, version: row.get("category_version") }),
-            _ => None,
-        },
+        category: category.map(|name| CategoryEntity { entity: Entity::prefixed(row, "category_"), name }),
     })
 }
 
@@ -119,7 +126,11 @@ fn category(row: &Row) -> CodeCategory {
 macro_rules! select {
     ($from:literal) => {
         concat!(
-            "select c.*, g.name as category_name, g.version as category_version from ",
+            "select c.*, g.company_id as category_company_id, g.name as category_name, g.version as category_version,
+                    g.created_at as category_created_at, g.updated_at as category_updated_at,
+                    g.deleted_at as category_deleted_at, g.created_by_user_id as category_created_by_user_id,
+                    g.updated_by_user_id as category_updated_by_user_id
+             from ",
             $from,
             " c left join action_code_categories g on g.company_id = c.company_id and g.id = c.category_id "
         )

@@ -31,17 +31,23 @@ pub struct Entity {
 impl Entity {
     /// From a row of `select t.*`.
     pub(crate) fn of(row: &Row) -> Self {
-        let user = |column| row.get::<_, Option<Uuid>>(column).map(UserId);
-        let time = |column| row.get::<_, Option<_>>(column).map(Timestamp);
+        Self::prefixed(row, "")
+    }
+
+    /// From columns whose names begin with `prefix`, of a joined table.
+    pub(crate) fn prefixed(row: &Row, prefix: &str) -> Self {
+        let column = |name: &str| format!("{prefix}{name}");
+        let user = |name| row.get::<_, Option<Uuid>>(&*column(name)).map(UserId);
+        let time = |name| row.get::<_, Option<_>>(&*column(name)).map(Timestamp);
         Self {
-            id: row.get("id"),
-            version: row.get("version"),
-            created_at: Timestamp(row.get("created_at")),
-            updated_at: Timestamp(row.get("updated_at")),
+            id: row.get(&*column("id")),
+            version: row.get(&*column("version")),
+            created_at: Timestamp(row.get(&*column("created_at"))),
+            updated_at: Timestamp(row.get(&*column("updated_at"))),
             deleted_at: time("deleted_at"),
             created_by_user_id: user("created_by_user_id"),
             updated_by_user_id: user("updated_by_user_id"),
-            company_id: CompanyId(row.get("company_id")),
+            company_id: CompanyId(row.get(&*column("company_id"))),
         }
     }
 }

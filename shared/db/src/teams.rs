@@ -1,9 +1,6 @@
 //! Teams and their members.
 
-use crate::{
-    Changed, Entity, Result, Row, Tenant, Tx,
-    entity::word,
-};
+use crate::{Changed, Entity, Result, Row, Tenant, Tx};
 use chrono::{DateTime, Utc};
 use domain::{TeamId, UserId};
 use serde::{Deserialize, Serialize};
@@ -38,9 +35,9 @@ impl MemberRole {
         }
     }
 
-    fn parse(word: &str) -> Option<Self> {
-        // Free text in the first product: whoever is no lead is a member.
-        Some(if word == "lead" { Self::Lead } else { Self::Member })
+    /// Free text in the first product: whoever is no lead is a member.
+    fn of(word: &str) -> Self {
+        if word == "lead" { Self::Lead } else { Self::Member }
     }
 }
 
@@ -66,15 +63,15 @@ fn team(row: &Row) -> Team {
     Team { entity: Entity::of(row), name: row.get("name") }
 }
 
-fn member(row: &Row) -> Result<Member> {
-    Ok(Member {
+fn member(row: &Row) -> Member {
+    Member {
         team_id: TeamId(row.get("team_id")),
         user_id: UserId(row.get("user_id")),
-        role: word(row, "role", MemberRole::parse)?,
+        role: MemberRole::of(row.get("role")),
         first_name: row.get("first_name"),
         last_name: row.get("last_name"),
         email: row.get("email"),
-    })
+    }
 }
 
 /// All of them, by name.
@@ -145,7 +142,7 @@ pub async fn members(tx: &Tx, id: TeamId) -> Result<Vec<Member>> {
             &[&id.0],
         )
         .await?;
-    rows.iter().map(member).collect()
+    Ok(rows.iter().map(member).collect())
 }
 
 /// Adds a member or changes the member's role; none if there is no such team or user.
@@ -171,7 +168,7 @@ pub async fn add_member(
             &[&id.0, &user.0, &Uuid::now_v7(), &role.as_str(), &actor.0, &now],
         )
         .await?;
-    row.as_ref().map(member).transpose()
+    Ok(row.as_ref().map(member))
 }
 
 /// Whether there was one to remove.

@@ -102,22 +102,13 @@ pub(crate) async fn decide_approvals(
     if sent.len() > MAX_DECISIONS {
         return Err(Problem::unprocessable(format!("decisions: at most {MAX_DECISIONS} are allowed")));
     }
+    let decisions = sent.iter().map(decision).collect::<Result<Vec<_>, _>>()?;
     let mut tx = app.db().tenant(caller.company).await?;
     if let Some(reply) = request.replay(&app, &tx, &caller).await? {
         return Ok(reply);
     }
-    let read: Vec<_> = sent.iter().map(decision).collect();
-    let decisions: Vec<Decision> = read.iter().filter_map(|read| read.as_ref().ok().cloned()).collect();
-    let mut outcomes =
-        db::decisions::decide(&mut tx, decider(&caller), &decisions, app.now()).await?.into_iter();
-    let results = sent
-        .iter()
-        .zip(read)
-        .map(|(sent, read)| match read {
-            Ok(_) => result(sent, outcomes.next().unwrap_or(Outcome::Repeated)),
-            Err(problem) => failed(sent, &problem),
-        })
-        .collect();
+    let outcomes = db::decisions::decide(&mut tx, decider(&caller), &decisions, app.now()).await?;
+    let results = sent.iter().zip(outcomes).map(|(sent, outcome)| result(sent, outcome)).collect();
     let reply = request.reply(&app, &tx, &caller, StatusCode::OK, &DecidedApprovals { results }).await?;
     app.commit(tx).await?;
     Ok(reply)
@@ -146,16 +137,12 @@ fn result(sent: &ApprovalDecision, outcome: Outcome) -> ApprovalResult {
             http_status: StatusCode::OK.as_u16(),
             version: Some(sheet.version),
         },
-        Err(problem) => failed(sent, &problem),
-    }
-}
-
-fn failed(sent: &ApprovalDecision, problem: &Problem) -> ApprovalResult {
-    ApprovalResult {
-        timesheet_id: sent.timesheet_id,
-        status: ResultStatus::Error,
-        message: Some(problem.message().to_owned()),
-        http_status: problem.status().as_u16(),
-        version: None,
+        Err(problem) => ApprovalResult {
+            timesheet_id: sent.timesheet_id,
+            status: ResultStatus::Error,
+            message: Some(problem.message().to_owned()),
+            http_status: problem.status().as_u16(),
+            version: None,
+        },
     }
 }

@@ -5,6 +5,7 @@ use app::{
     page::{self, Cursor},
 };
 use axum::{extract::State, http::Method, routing::get};
+use chrono::NaiveDate;
 use db::decisions::{Filter, QueuedTimesheet, StatusCounts, Viewer};
 use domain::{Permission, TeamId, TimesheetStatus, UserId, Week};
 use serde::{Deserialize, Serialize};
@@ -27,7 +28,7 @@ pub(crate) struct ListApprovals {
     /// Of members of this team.
     team_id: Option<TeamId>,
     /// Of the week that begins on this Monday.
-    week: Option<Week>,
+    week: Option<NaiveDate>,
     /// Of this person.
     user_id: Option<UserId>,
     /// Weeks at once.
@@ -60,7 +61,9 @@ pub(crate) async fn list_approvals(
     let limit = page::limit(query.limit)?;
     let after = query.cursor.as_deref().map(Cursor::read).transpose()?.map(|after| (after.at, after.id));
     let viewer = Viewer { user: caller.user, company: caller.has(Permission::TimesheetViewOrg) };
-    let filter = Filter { team: query.team_id, week: query.week, user: query.user_id };
+    let week = query.week.map(Week::try_from).transpose();
+    let week = week.map_err(|error| Problem::unprocessable(format!("week: {error}")))?;
+    let filter = Filter { team: query.team_id, week, user: query.user_id };
     let status = query.status.unwrap_or(TimesheetStatus::Submitted);
     let tx = app.db().snapshot(caller.company).await?;
     let counts = db::decisions::counts(&tx, viewer, &filter).await?;
