@@ -607,7 +607,7 @@ impl Template {
             collect_statements(resource, &mut |statement| found.push((id.as_str(), statement)));
         }
         found.retain(|(_, statement)| statement["Effect"] == "Allow");
-        assert!(found.len() > self.functions.len(), "the search for statements is broken: {}", found.len());
+        assert!(found.len() >= 20, "the search for statements is broken: {}", found.len());
         found
     }
 }
