@@ -72,7 +72,10 @@ async fn an_unmodified_client_logs_in_enters_its_time_submits_and_logs_out() {
         }
     }
     let reply: Value = reply.json().await.unwrap();
-    assert!(reply["user"]["role"]["name"] == "employee" && reply["user"].get("permissions").is_none(), "{reply}");
+    assert!(
+        reply["user"]["role"]["name"] == "employee" && reply["user"].get("permissions").is_none(),
+        "{reply}"
+    );
     assert!(reply["user"].get("phoneNumber").is_none(), "log-in leaves null fields out: {reply}");
 
     let current = browser.json(Method::GET, "/auth/current", None).await;
@@ -139,7 +142,8 @@ async fn a_page_of_ours_may_call_with_credentials_and_a_foreign_one_may_not() {
     // What CORS does not stop – a form needs no preflight – the function does.
     let cookie = {
         let credentials = json!({ "email": world.company.person("employee").email, "password": PASSWORD });
-        let reply = Client::new().post(format!("{ours}/api/auth/login")).json(&credentials).send().await.unwrap();
+        let reply =
+            Client::new().post(format!("{ours}/api/auth/login")).json(&credentials).send().await.unwrap();
         let reply: Value = reply.json().await.unwrap();
         format!("jwt={}", reply["token"].as_str().unwrap())
     };

@@ -150,9 +150,12 @@ fn describe(route: &Route, operation: &mut Value) {
         }
     }
     if let Some(responses) = operation["responses"].as_object_mut() {
-        for (status, response) in responses.iter_mut().filter(|(_, response)| response["description"].is_null()) {
+        for (status, response) in
+            responses.iter_mut().filter(|(_, response)| response["description"].is_null())
+        {
             // OpenAPI wants one, also where there is nothing to say.
-            let reason = status.parse().ok().and_then(|status| StatusCode::from_u16(status).ok()?.canonical_reason());
+            let reason =
+                status.parse().ok().and_then(|status| StatusCode::from_u16(status).ok()?.canonical_reason());
             response["description"] = json!(reason.unwrap_or(status));
         }
         responses.sort_keys();

@@ -67,7 +67,10 @@ mod tests {
 
     #[test]
     fn a_cursor_is_read_back_and_nonsense_is_refused() {
-        let cursor = Cursor { at: DateTime::from_timestamp_micros(1_700_000_000_123_456).unwrap(), id: Uuid::now_v7() };
+        let cursor = Cursor {
+            at: DateTime::from_timestamp_micros(1_700_000_000_123_456).unwrap(),
+            id: Uuid::now_v7(),
+        };
         assert_eq!(Cursor::read(&cursor.write()).unwrap(), cursor);
         assert!(Cursor::read("x").is_err() && Cursor::read("").is_err());
     }

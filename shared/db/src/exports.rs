@@ -511,7 +511,11 @@ mod tests {
     fn every_status_is_read_back() {
         for status in [Status::Queued, Status::Running, Status::Ready, Status::Failed, Status::Expired] {
             let word = serde_json::to_value(status).unwrap();
-            assert_eq!(Status::parse(word.as_str().unwrap()), status, "the word on the wire is the one in the database");
+            assert_eq!(
+                Status::parse(word.as_str().unwrap()),
+                status,
+                "the word on the wire is the one in the database"
+            );
         }
     }
 }

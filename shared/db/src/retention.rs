@@ -14,7 +14,9 @@ pub async fn expire(tx: &System, now: DateTime<Utc>) -> Result<u64> {
         .execute("delete from idempotency_keys where created_at <= $1", &[&(now - idempotency::KEPT)])
         .await?;
     gone += tx.execute("delete from throttles where window_ends_at <= $1", &[&now]).await?;
-    gone += tx.execute("delete from password_resets where expires_at <= $1", &[&(now - TimeDelta::days(1))]).await?;
+    gone += tx
+        .execute("delete from password_resets where expires_at <= $1", &[&(now - TimeDelta::days(1))])
+        .await?;
     gone += tx
         .execute(
             "delete from login_attempts where (company_id, id) in (

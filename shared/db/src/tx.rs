@@ -196,7 +196,8 @@ impl Tx {
         if let Some(company) = company
             && !self.audits.is_empty()
         {
-            writes.push((audit::INSERT, audit::insert(company, std::mem::take(&mut self.audits), trace, now)));
+            writes
+                .push((audit::INSERT, audit::insert(company, std::mem::take(&mut self.audits), trace, now)));
         }
         writes.extend(last);
         if self.client.get().is_none() && writes.is_empty() {
@@ -214,7 +215,10 @@ impl Tx {
         }
         // All are sent before the first is answered. If one of them fails, the server makes a rollback of
         // the commit, and the caller gets the error.
-        futures_util::try_join!(try_join_all(prepared.iter().map(|(statement, params)| write(client, statement, params))), client.batch_execute("commit"))?;
+        futures_util::try_join!(
+            try_join_all(prepared.iter().map(|(statement, params)| write(client, statement, params))),
+            client.batch_execute("commit")
+        )?;
         self.finished = true;
         Ok(Committed {
             remote: messages.into_iter().filter(|(queue, _)| self.remote.contains(queue)).collect(),

@@ -2,8 +2,8 @@
 //! mail, dashboards and exports follow from them and from nothing else.
 
 use crate::{
-    CompanyId, ExportId, InvitationId, LeaveId, LeaveStatus, MessageId, ResetId, TimesheetId, TimesheetStatus,
-    UserId, Week,
+    CompanyId, ExportId, InvitationId, LeaveId, LeaveStatus, MessageId, ResetId, TimesheetId,
+    TimesheetStatus, UserId, Week,
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};

@@ -7,9 +7,9 @@ mod decision;
 pub mod entry;
 mod event;
 mod ids;
-mod permission;
 mod leave;
 pub mod menu;
+mod permission;
 mod timesheet;
 mod timestamp;
 pub mod week;
@@ -18,14 +18,19 @@ mod words;
 pub use decision::{Authority, Claim, DecisionRefused};
 pub use entry::{EntryCommand, HistoryTarget};
 pub use event::{
-    BadMessage, Event, ExportDone, Frame, LeaveChange, MESSAGE_VERSION, Message, QueueName, TimesheetChange, Trace,
+    BadMessage, Event, ExportDone, Frame, LeaveChange, MESSAGE_VERSION, Message, QueueName, TimesheetChange,
+    Trace,
 };
-pub use ids::{ApprovalId, CategoryId, CodeId, CompanyId, EntryId, ExportId, HolidayId, InvitationId, LeaveId, MenuCardId, MenuCategoryId, MessageId, PeriodLockId, PermissionId, ResetId, RoleId, RolePermissionId, RowId, ScheduleId, SessionId, TeamId, TimesheetId, UserId, UserStatusId, id_schemas};
+pub use ids::{
+    ApprovalId, CategoryId, CodeId, CompanyId, EntryId, ExportId, HolidayId, InvitationId, LeaveId,
+    MenuCardId, MenuCategoryId, MessageId, PeriodLockId, PermissionId, ResetId, RoleId, RolePermissionId,
+    RowId, ScheduleId, SessionId, TeamId, TimesheetId, UserId, UserStatusId, id_schemas,
+};
 pub use leave::{LeaveCommand, LeaveParty, LeaveRefused, LeaveStatus, LeaveType};
 pub use permission::{Permission, seeded_roles};
 pub use timesheet::{
-    ApprovalStatus, ApproverPolicy, Billable, CodeType, EntryStatus, Location, LocationPolicy, PeriodLocked, RowStatus,
-    TimesheetStatus, Transition, WorkMode, WrongState,
+    ApprovalStatus, ApproverPolicy, Billable, CodeType, EntryStatus, Location, LocationPolicy, PeriodLocked,
+    RowStatus, TimesheetStatus, Transition, WorkMode, WrongState,
 };
 pub use timestamp::Timestamp;
 pub use week::Week;

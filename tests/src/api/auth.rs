@@ -592,8 +592,7 @@ async fn a_company_takes_people_of_its_domains_as_employees_and_nobody_else() {
     }
     assert_eq!(post(body, 409).await["message"], "Email already exists");
     // Anybody can type an address: it lets in only who reads its mail.
-    let log_in =
-        |password: &'static str| try_log_in(&api, "nora@lumen.test", password, json!({}), None);
+    let log_in = |password: &'static str| try_log_in(&api, "nora@lumen.test", password, json!({}), None);
     log_in("a long enough password").await.expect(401);
     let invitation: Uuid =
         api.database.owner().await.query_one("select id from invitations", &[]).await.unwrap().get(0);

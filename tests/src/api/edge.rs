@@ -82,7 +82,10 @@ async fn no_secret_gets_into_a_log_line_or_a_row_that_is_not_for_it() {
     let email = world.company.person("employee").email.clone();
     let wrong = "a wrong password nobody may read";
     let log_in = |password: &str| {
-        client.post(format!("{base}/auth/login")).json(&json!({ "email": email, "password": password })).send()
+        client
+            .post(format!("{base}/auth/login"))
+            .json(&json!({ "email": email, "password": password }))
+            .send()
     };
     assert_eq!(log_in(wrong).await.unwrap().status(), 401);
     let reply = log_in(PASSWORD).await.unwrap();
@@ -95,7 +98,8 @@ async fn no_secret_gets_into_a_log_line_or_a_row_that_is_not_for_it() {
     let token = reply.json::<Value>().await.unwrap()["token"].as_str().unwrap().to_owned();
     let new = "another secret of mine";
     let change = client.post(format!("{base}/auth/change-password")).bearer_auth(&token);
-    let change = change.json(&json!({ "currentPassword": PASSWORD, "newPassword": new })).send().await.unwrap();
+    let change =
+        change.json(&json!({ "currentPassword": PASSWORD, "newPassword": new })).send().await.unwrap();
     assert_eq!(change.status(), 204);
     let forgot = client.post(format!("{base}/auth/forgot-password")).json(&json!({ "email": email }));
     assert_eq!(forgot.send().await.unwrap().status(), 204);
@@ -107,7 +111,9 @@ async fn no_secret_gets_into_a_log_line_or_a_row_that_is_not_for_it() {
     let output = world.output.lock().unwrap().join("\n");
     let mut stored = String::new();
     let owner = world.database.owner().await;
-    for table in ["audit_logs", "login_attempts", "outbox", "email_logs", "password_resets", "active_sessions"] {
+    for table in
+        ["audit_logs", "login_attempts", "outbox", "email_logs", "password_resets", "active_sessions"]
+    {
         for row in owner.query(&format!("select t::text from {table} t"), &[]).await.unwrap() {
             stored += row.get(0);
         }

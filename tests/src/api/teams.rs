@@ -9,7 +9,10 @@ async fn a_team_is_made_renamed_and_deleted_and_the_audit_log_knows() {
     let api = Api::start().await;
     let hr = api.sign_in("hr").await;
     let team = hr.post("/api/teams", json!({ "name": " Data " }), 200).await;
-    assert_eq!((&team["name"], &team["version"], &team["deletedAt"]), (&json!("Data"), &json!(1), &json!(null)));
+    assert_eq!(
+        (&team["name"], &team["version"], &team["deletedAt"]),
+        (&json!("Data"), &json!(1), &json!(null))
+    );
     let path = format!("/api/teams/{}", team["id"].as_str().unwrap());
     assert_eq!(hr.put(&path, json!({ "name": "Data & AI", "version": 1 })).await["version"], 2);
     let stale = hr.send(Method::PUT, &path, Some(json!({ "name": "x", "version": 1 }))).await.expect(409);

@@ -1,11 +1,11 @@
 //! Becoming a user: what registration and an accepted invitation have in common.
 
 use app::{App, BadToken, LinkClaims, LinkPurpose, Problem, fields, password};
+use chrono::TimeDelta;
 use db::{
     Audit,
     registration::{self, Applicant, Invitation, RegisteredUser},
 };
-use chrono::TimeDelta;
 use domain::{CompanyId, Event, InvitationId, UserId};
 use serde_json::json;
 

@@ -49,7 +49,9 @@ pub(crate) async fn list_action_codes(
     let tx = app.db().reader(caller.company).await?;
     let codes = db::codes::list(&tx, text, all).await?;
     // Every change of a code or of its category raises a version.
-    let category = |code: &ActionCode| code.category.as_ref().map(|category| (category.entity.id, category.entity.version));
+    let category = |code: &ActionCode| {
+        code.category.as_ref().map(|category| (category.entity.id, category.entity.version))
+    };
     let state: Vec<_> =
         codes.iter().map(|code| (code.entity.id, code.entity.version, category(code))).collect();
     let etag = app::etag(&state);
