@@ -87,7 +87,7 @@ impl Relaxed<'_> {
             relaxed.insert(key.clone(), value);
         }
         let relaxed = Value::Object(relaxed);
-        if schema["nullable"] == true { or_null(relaxed) } else { relaxed }
+        if schema["nullable"] == true { or_null(&relaxed) } else { relaxed }
     }
 
     fn properties(&self, name: &str, properties: &Map<String, Value>, schema: &Value) -> Value {
@@ -100,7 +100,7 @@ impl Relaxed<'_> {
             if name == "LeaveRequest" && ["startDate", "endDate"].contains(&field.as_str()) {
                 value["format"] = json!("date");
             }
-            (field.clone(), if required(field) { value } else { or_null(value) })
+            (field.clone(), if required(field) { value } else { or_null(&value) })
         });
         Value::Object(relaxed.collect())
     }
@@ -121,15 +121,15 @@ impl Relaxed<'_> {
         let all = CONTRACT["schemas"].as_object().expect("an object");
         let all: Map<String, Value> =
             all.iter().map(|(name, schema)| (name.clone(), self.schema(name, schema))).collect();
-        build(self.schema("", schema), json!(all))
+        build(&self.schema("", schema), &json!(all))
     }
 }
 
-fn or_null(schema: Value) -> Value {
+fn or_null(schema: &Value) -> Value {
     json!({ "anyOf": [schema, { "type": "null" }] })
 }
 
-fn build(schema: Value, schemas: Value) -> Validator {
+fn build(schema: &Value, schemas: &Value) -> Validator {
     let document = json!({ "allOf": [schema], "components": { "schemas": schemas } });
     jsonschema::options().should_validate_formats(true).build(&document).expect("a schema")
 }
@@ -177,11 +177,11 @@ async fn examine(api: &Api, number: usize, operation: &Operation) -> Outcome {
     let success = &described["responses"][operation.status.to_string()];
     let success = (!success.is_null()).then(|| Relaxed { loaded }.validator(success));
     let refusal = build(
-        json!({ "type": "object", "required": ["message"], "properties": { "message": { "type": "string" } } }),
-        json!({}),
+        &json!({ "type": "object", "required": ["message"], "properties": { "message": { "type": "string" } } }),
+        &json!({}),
     );
     let asked = (!described["body"].is_null())
-        .then(|| build(without_nullable(&described["body"]), without_nullable(&CONTRACT["schemas"])));
+        .then(|| build(&without_nullable(&described["body"]), &without_nullable(&CONTRACT["schemas"])));
 
     let mut outcome = Outcome { succeeded: false, failures: Vec::new() };
     let mut fixture = None;
@@ -190,8 +190,7 @@ async fn examine(api: &Api, number: usize, operation: &Operation) -> Outcome {
         let here = match &mut fixture {
             Some(here) => here,
             none => none.insert(
-                Fixture::create(&api.database, &format!("c{number}x{turn}"), api.app.now().date_naive())
-                    .await,
+                Fixture::create(&api.owner, &format!("c{number}x{turn}"), api.app.now().date_naive()).await,
             ),
         };
         let person = if who == "nobody" { "employee" } else { who };
@@ -208,7 +207,7 @@ async fn examine(api: &Api, number: usize, operation: &Operation) -> Outcome {
         }
         if operation.route.path.starts_with("/auth/") {
             // Everybody calls from one address; that too many calls are refused is tested elsewhere.
-            api.database.owner().await.execute("delete from throttles", &[]).await.expect("throttles");
+            api.owner.execute("delete from throttles", &[]).await.expect("throttles");
         }
         let client = match who {
             "nobody" => api.nobody(),
@@ -267,7 +266,7 @@ fn without_nullable(schema: &Value) -> Value {
                 .map(|(key, value)| (key.clone(), without_nullable(value)))
                 .collect();
             plain.retain(|key, value| key != "format" || value != "double");
-            if object.get("nullable") == Some(&json!(true)) { or_null(json!(plain)) } else { json!(plain) }
+            if object.get("nullable") == Some(&json!(true)) { or_null(&json!(plain)) } else { json!(plain) }
         }
         Value::Array(list) => list.iter().map(without_nullable).collect(),
         other => other.clone(),

@@ -31,11 +31,11 @@ async fn called(api: &Api, number: usize, route: &'static Route, roles: &[&str])
             Some(here) => here,
             none => {
                 let name = format!("m{number}x{turn}");
-                none.insert(Fixture::create(&api.database, &name, api.app.now().date_naive()).await)
+                none.insert(Fixture::create(&api.owner, &name, api.app.now().date_naive()).await)
             }
         };
         if route.access == Access::Public {
-            api.database.owner().await.execute("delete from throttles", &[]).await.expect("throttles");
+            api.owner.execute("delete from throttles", &[]).await.expect("throttles");
         }
         let call = here.call(&DOCUMENT, route, who);
         let client = api.sign_in_as(&here.company, here.person(who)).await;

@@ -46,10 +46,10 @@ async fn state(owner: &Client, tables: &[(String, &str)], company: CompanyId) ->
 async fn without_any_where_clause_only_the_tenants_rows_are_there() {
     let database = Database::create().await;
     let today = "2026-11-24".parse().unwrap();
-    let mine = Fixture::create(&database, "mine", today).await.company.id;
-    let theirs = Fixture::create(&database, "theirs", today).await.company.id;
-    let db = database.db(&[]);
     let owner = database.owner().await;
+    let mine = Fixture::create(&owner, "mine", today).await.company.id;
+    let theirs = Fixture::create(&owner, "theirs", today).await.company.id;
+    let db = database.db(&[]);
     let tables = tables(&owner).await;
     let untouched = state(&owner, &tables, theirs).await;
     // What stops a row from being deleted shall be the policies alone.
@@ -158,17 +158,16 @@ fn is_exception(route: &Route, status: StatusCode) -> bool {
 async fn another_companys_ids_are_not_found_on_any_route_and_nothing_of_it_changes() {
     let api = Api::start().await;
     let today = api.app.now().date_naive();
-    let victim = Fixture::create(&api.database, "victim", today).await;
-    let owner = api.database.owner().await;
-    let tables = tables(&owner).await;
-    let mut before = state(&owner, &tables, victim.company.id).await;
+    let victim = Fixture::create(&api.owner, "victim", today).await;
+    let tables = tables(&api.owner).await;
+    let mut before = state(&api.owner, &tables, victim.company.id).await;
     let mut failures = Vec::new();
     let mut stranger = None;
     for (number, route) in code_routes().filter(|route| route.access != Access::Public).enumerate() {
         let call = victim.call(&DOCUMENT, route, "employee");
         let here = match &mut stranger {
             Some(here) => here,
-            none => none.insert(Fixture::create(&api.database, &format!("stranger{number}"), today).await),
+            none => none.insert(Fixture::create(&api.owner, &format!("stranger{number}"), today).await),
         };
         let them = api.sign_in_as(&here.company, here.person("project_code_admin")).await;
         let reply = them.call(&route.method, call.clone()).await;
@@ -192,7 +191,7 @@ async fn another_companys_ids_are_not_found_on_any_route_and_nothing_of_it_chang
         if route.method == Method::GET && (victim.own_ids().any(tells) || text.contains("@victim.test")) {
             fail("the reply tells of another company");
         }
-        let after = state(&owner, &tables, victim.company.id).await;
+        let after = state(&api.owner, &tables, victim.company.id).await;
         for (table, now) in &after {
             if before[table] != *now {
                 fail(&format!("{table} was {} and is {now}", before[table]));

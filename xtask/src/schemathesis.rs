@@ -53,6 +53,7 @@ pub(crate) async fn check(cluster: &Cluster, python: &Python) -> Result<()> {
     Seed::demo(people, weeks).load(&cluster.owner_url(DATABASE)).await?;
 
     let folder = dev_dir()?.join("schemathesis");
+    let _ = fs::remove_dir_all(&folder); // what an earlier run left
     fs::create_dir_all(&folder)?;
     prepare(&cluster.owner_url(DATABASE), &folder).await?;
     fs::copy(root().join("tests/contract/schemathesis.toml"), folder.join("schemathesis.toml"))?;
@@ -92,8 +93,8 @@ async fn prepare(owner_url: &str, folder: &Path) -> Result<()> {
     client.execute(OPERATOR, &[&company]).await?;
     for (name, sql) in DICTIONARIES {
         let rows = client.query(&format!("{sql} order by 1"), &[&company]).await?;
-        let lines: String = rows.iter().map(|row| format!("\"{}\"\n", row.get::<_, String>(0))).collect();
-        fs::write(folder.join(name), lines)?;
+        let lines: Vec<String> = rows.iter().map(|row| format!("{:?}", row.get::<_, &str>(0))).collect();
+        fs::write(folder.join(name), lines.join("\n"))?;
     }
     Ok(())
 }

@@ -20,7 +20,7 @@ fn hour(api: &Api, day: NaiveDate) -> Value {
 }
 
 /// A body with other values in some fields.
-fn with(mut body: Value, fields: Value) -> Value {
+fn with(mut body: Value, fields: &Value) -> Value {
     for (field, value) in fields.as_object().unwrap() {
         body[field] = value.clone();
     }
@@ -70,7 +70,7 @@ async fn events(api: &Api, topic: &str) -> Vec<Value> {
 async fn an_entry_is_a_cell_of_the_weekly_grid() {
     let api = Api::start().await;
     let (employee, monday) = (api.sign_in("employee").await, monday(&api));
-    let first = with(hour(&api, monday), json!({ "country": " us ", "note": "  planning  " }));
+    let first = with(hour(&api, monday), &json!({ "country": " us ", "note": "  planning  " }));
     let first = employee.post(ENTRIES, first, 200).await;
     assert_eq!(
         (&first["note"], &first["country"], &first["status"]),
@@ -79,10 +79,10 @@ async fn an_entry_is_a_cell_of_the_weekly_grid() {
     assert!(first["statusUpdatedAt"].is_string());
     assert_eq!(first["userId"], json!(api.company.person("employee").id));
 
-    let second = with(hour(&api, monday), json!({ "durationMin": 30 }));
+    let second = with(hour(&api, monday), &json!({ "durationMin": 30 }));
     employee.post(ENTRIES, second, 200).await; // the cell is taken
     employee.post(ENTRIES, hour(&api, monday + Days::new(1)), 200).await; // beside the first
-    let home = with(hour(&api, monday), json!({ "workMode": "remote", "country": "DE" }));
+    let home = with(hour(&api, monday), &json!({ "workMode": "remote", "country": "DE" }));
     employee.post(ENTRIES, home, 200).await;
 
     let week = week(&employee, monday).await;
@@ -159,7 +159,7 @@ async fn a_new_entry_obeys_the_rules_of_the_grid() {
         (json!({ "status": "approved" }), "saved or pending_approval"),
         (json!({ "status": "invoiced" }), "saved or pending_approval"),
     ] {
-        let body = Some(with(hour(&api, monday), fields));
+        let body = Some(with(hour(&api, monday), &fields));
         refused(&employee, Method::POST, ENTRIES, body, 422, says).await;
     }
     for fields in [
@@ -170,13 +170,13 @@ async fn a_new_entry_obeys_the_rules_of_the_grid() {
         json!({ "workMode": "Office" }),
         json!({ "status": "done" }),
     ] {
-        let body = with(hour(&api, monday), fields);
+        let body = with(hour(&api, monday), &fields);
         employee.send(Method::POST, ENTRIES, Some(body)).await.expect(400);
     }
-    let all_day = with(hour(&api, monday), json!({ "durationMin": 1400 }));
+    let all_day = with(hour(&api, monday), &json!({ "durationMin": 1400 }));
     employee.post(ENTRIES, all_day, 200).await;
     refused(&employee, Method::POST, ENTRIES, Some(hour(&api, monday)), 422, "would have 1460 minutes").await;
-    let rest = with(hour(&api, monday), json!({ "durationMin": 40, "status": "pending_approval" }));
+    let rest = with(hour(&api, monday), &json!({ "durationMin": 40, "status": "pending_approval" }));
     assert_eq!(employee.post(ENTRIES, rest, 200).await["status"], "pending_approval");
     assert_eq!(week(&employee, monday).await["totalMinutes"], 1440);
     // Whoever has no time of their own enters none.
@@ -188,7 +188,7 @@ async fn a_change_moves_the_entry_to_where_it_belongs() {
     let api = Api::start().await;
     let (employee, monday) = (api.sign_in("employee").await, monday(&api));
     let (tuesday, before) = (monday + Days::new(1), monday - Days::new(7));
-    let entry = employee.post(ENTRIES, with(hour(&api, monday), json!({ "note": "x" })), 200).await;
+    let entry = employee.post(ENTRIES, with(hour(&api, monday), &json!({ "note": "x" })), 200).await;
     let path = path(&entry);
 
     let changed = employee.put(&path, json!({ "durationMin": 90, "day": tuesday, "note": null })).await;
@@ -353,7 +353,7 @@ async fn a_status_by_name_takes_the_owners_steps_only() {
 async fn nobody_decides_on_their_own_entry_and_a_stranger_to_the_team_not_at_all() {
     let api = Api::start().await;
     let (employee, manager) = (api.sign_in("employee").await, api.sign_in("manager").await);
-    let pending = with(hour(&api, monday(&api)), json!({ "status": "pending_approval" }));
+    let pending = with(hour(&api, monday(&api)), &json!({ "status": "pending_approval" }));
     let own = manager.post(ENTRIES, pending.clone(), 200).await;
     let theirs = employee.post(ENTRIES, pending, 200).await;
     let approve = |entry: &Value| format!("{}/approve", path(entry));

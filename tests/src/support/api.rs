@@ -21,6 +21,8 @@ pub(crate) struct Api {
     pub(crate) app: App,
     pub(crate) database: Database,
     pub(crate) company: Company,
+    /// Kept open: tests sign somebody in often.
+    pub(crate) owner: tokio_postgres::Client,
     _folder: TempDir,
 }
 
@@ -56,11 +58,12 @@ impl Api {
     /// With other variables than the usual ones.
     pub(crate) async fn start_with(env: &[(&str, &str)]) -> Self {
         let database = Database::create().await;
-        let company = Company::create(&database, "Lumen").await;
+        let owner = database.owner().await;
+        let company = Company::create_as(&owner, "Lumen").await;
         let folder = tempfile::tempdir().expect("a folder");
         let app = world::app(&database, folder.path(), env);
         let router = app::router(app.clone(), crate::template::code_routes());
-        Self { router, app, database, company, _folder: folder }
+        Self { router, app, database, company, owner, _folder: folder }
     }
 
     /// Somebody with a session, by role name (or `colleague`).
@@ -72,9 +75,7 @@ impl Api {
     pub(crate) async fn sign_in_as(&self, company: &Company, person: &Person) -> Client<'_> {
         let session = SessionId::new();
         let now = self.app.now();
-        self.database
-            .owner()
-            .await
+        self.owner
             .execute(
                 "insert into active_sessions (company_id, id, user_id, token_hash, expires_at)
                  values ($1, $2, $3, $4, $5)",

@@ -1,11 +1,12 @@
 //! A company with one of everything, written straight into the database: what tests call every route on.
 
-use super::{Company, Database, PASSWORD, Person, Sample};
+use super::{Company, PASSWORD, Person, Sample};
 use app::Route;
 use chrono::{Days, NaiveDate};
 use domain::{Permission, UserId, Week};
 use serde_json::{Value, json};
 use std::{collections::HashMap, fmt::Write};
+use tokio_postgres::Client;
 use uuid::Uuid;
 
 /// Everybody who calls: the seeded roles' people, and one who runs the platform.
@@ -36,13 +37,12 @@ pub(crate) struct Call {
 
 impl Fixture {
     /// A company called `name` (a word in lower case), as of `today`.
-    pub(crate) async fn create(database: &Database, name: &str, today: NaiveDate) -> Self {
-        let company = Company::create(database, name).await;
+    pub(crate) async fn create(owner: &Client, name: &str, today: NaiveDate) -> Self {
+        let company = Company::create_as(owner, name).await;
         let operator = Person { id: UserId::new(), email: format!("operator@{name}.test") };
         let mut fixture =
             Self { company, operator, ids: HashMap::new(), week: Week::of(today), name: name.to_owned() };
         let sql = fixture.rows();
-        let owner = database.owner().await;
         owner.batch_execute(&sql).await.expect("one of everything");
         for (kind, query) in [
             (
@@ -82,7 +82,8 @@ impl Fixture {
     /// The ids of what only this company has.
     pub(crate) fn own_ids(&self) -> impl Iterator<Item = Uuid> {
         let shared = ["UserStatusId", "ActiveStatus"];
-        self.ids.iter().filter(move |((kind, _), _)| !shared.contains(kind)).map(|(_, id)| *id)
+        let things = self.ids.iter().filter(move |((kind, _), _)| !shared.contains(kind)).map(|(_, id)| *id);
+        things.chain(CALLERS.map(|who| self.person(who).id.0))
     }
 
     /// A new id that the fixture will know.
@@ -267,7 +268,7 @@ impl Fixture {
         }
         let query = self.query(method, path, who).unwrap_or_else(|| sample.query(route));
         if !query.is_empty() {
-            called += &format!("?{query}");
+            called.extend(["?", &query]);
         }
         Call {
             path: called,

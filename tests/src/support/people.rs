@@ -2,9 +2,8 @@
 
 use super::Database;
 use domain::{CodeId, CompanyId, RoleId, TeamId, UserId, seeded_roles};
-use std::{collections::HashMap, sync::LazyLock};
+use std::{collections::HashMap, fmt::Write, sync::LazyLock};
 use tokio_postgres::Client;
-use uuid::Uuid;
 
 /// Everybody's password.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
@@ -43,102 +42,60 @@ impl Company {
     }
 
     pub(crate) async fn create(database: &Database, name: &str) -> Self {
-        let client = database.owner().await;
-        let status = active_status(&client).await;
-        let company = CompanyId::new();
-        client
-            .execute(
-                "insert into companies (id, name, timezone) values ($1, $2, 'UTC')",
-                &[&company.0, &name],
-            )
-            .await
-            .expect("company");
-        client
-            .execute(
-                "insert into company_settings (company_id, default_country_code, office_country_codes)
-                 values ($1, 'US', '{US,FR}')",
-                &[&company.0],
-            )
-            .await
-            .expect("settings");
+        Self::create_as(&database.owner().await, name).await
+    }
+
+    pub(crate) async fn create_as(owner: &Client, name: &str) -> Self {
+        let (company, team, code) = (CompanyId::new(), TeamId::new(), CodeId::new());
+        // One batch: most tests begin with this.
+        let mut sql = format!(
+            "insert into companies (id, name, timezone) values ('{company}', '{name}', 'UTC');
+             insert into company_settings (company_id, default_country_code, office_country_codes)
+               values ('{company}', 'US', '{{US,FR}}');"
+        );
         let mut people = HashMap::new();
         for (role, _, keys) in seeded_roles() {
             let role_id = RoleId::new();
-            client
-                .execute(
-                    "insert into roles (company_id, id, name) values ($1, $2, $3)",
-                    &[&company.0, &role_id.0, &role],
-                )
-                .await
-                .expect("role");
-            let keys: Vec<&str> = keys.iter().map(|key| key.key()).collect();
-            client
-                .execute(
-                    "with known as (
-                       insert into permissions (company_id, id, name)
-                       select $1, gen_random_uuid(), name from unnest($3::text[]) name
-                       on conflict (company_id, name) do update set name = excluded.name returning id)
-                     insert into role_permissions (company_id, id, role_id, permission_id)
-                     select $1, gen_random_uuid(), $2, id from known",
-                    &[&company.0, &role_id.0, &keys],
-                )
-                .await
-                .expect("permissions");
+            let keys = keys.iter().map(|key| key.key()).collect::<Vec<_>>().join("','");
+            let _ = write!(
+                sql,
+                "insert into roles (company_id, id, name) values ('{company}', '{role_id}', '{role}');
+                 insert into permissions (company_id, id, name)
+                   select '{company}', gen_random_uuid(), name from unnest(array['{keys}']) name
+                   on conflict (company_id, name) do nothing;
+                 insert into role_permissions (company_id, id, role_id, permission_id)
+                   select company_id, gen_random_uuid(), '{role_id}', id from permissions
+                   where company_id = '{company}' and name in ('{keys}');"
+            );
             let names: &[&str] = if role == "employee" { &["employee", "colleague"] } else { &[role] };
             for who in names {
                 let person =
                     Person { id: UserId::new(), email: format!("{who}@{}.test", name.to_lowercase()) };
-                client
-                    .execute(
-                        "insert into users (company_id, id, email, first_name, last_name, password_hash, role_id,
-                                            status_id)
-                         values ($1, $2, $3::text::citext, $4, $5, $6, $7, $8)",
-                        &[&company.0, &person.id.0, &person.email, who, &name, &*HASH, &role_id.0, &status],
-                    )
-                    .await
-                    .expect("user");
+                let _ = write!(
+                    sql,
+                    "insert into users (company_id, id, email, first_name, last_name, password_hash, role_id, status_id)
+                     select '{company}', '{}', '{}', '{who}', '{name}', '{}', '{role_id}', id
+                     from user_statuses where code = 'ACTIVE';",
+                    person.id, person.email, *HASH,
+                );
                 people.insert((*who).to_owned(), person);
             }
         }
-        let team = TeamId::new();
-        client
-            .execute(
-                "insert into teams (company_id, id, name) values ($1, $2, 'Platform')",
-                &[&company.0, &team.0],
-            )
-            .await
-            .expect("team");
+        let _ = write!(
+            sql,
+            "insert into teams (company_id, id, name) values ('{company}', '{team}', 'Platform');
+             insert into action_codes (company_id, id, code, name, billable_editable)
+               values ('{company}', '{code}', 'DEV', 'Product Development', true);"
+        );
         for (who, role) in [("manager", "lead"), ("employee", "member"), ("colleague", "member")] {
-            client
-                .execute(
-                    "insert into team_members (company_id, id, team_id, user_id, role)
-                     values ($1, gen_random_uuid(), $2, $3, $4)",
-                    &[&company.0, &team.0, &people[who].id.0, &role],
-                )
-                .await
-                .expect("member");
+            let _ = write!(
+                sql,
+                "insert into team_members (company_id, id, team_id, user_id, role)
+                   values ('{company}', gen_random_uuid(), '{team}', '{}', '{role}');",
+                people[who].id,
+            );
         }
-        let code = CodeId::new();
-        client
-            .execute(
-                "insert into action_codes (company_id, id, code, name, billable_editable)
-                 values ($1, $2, 'DEV', 'Product Development', true)",
-                &[&company.0, &code.0],
-            )
-            .await
-            .expect("code");
+        owner.batch_execute(&sql).await.expect("a company");
         Self { id: company, team, code, people }
     }
-}
-
-async fn active_status(client: &Client) -> Uuid {
-    client
-        .query_one(
-            "insert into user_statuses (id, code, name, can_login) values (gen_random_uuid(), 'ACTIVE', 'Active', true)
-             on conflict (code) do update set name = excluded.name returning id",
-            &[],
-        )
-        .await
-        .expect("status")
-        .get(0)
 }
