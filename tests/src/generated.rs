@@ -2,7 +2,7 @@
 //! A stale one fails; `cargo xtask generate` writes them anew.
 
 use crate::{
-    support::{Api, Fixture, Sample, body_schema},
+    support::{Api, Backends, Fixture, Sample, World, body_schema},
     template::{code_routes, root, text},
 };
 use app::openapi::Part;
@@ -197,4 +197,18 @@ async fn the_api_can_read_every_body_that_the_document_shows() {
         }
     }
     assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn developers_find_the_document_and_a_page_for_it_and_no_function_knows_of_them() {
+    let world = World::start(Backends { redis: false, sqs: false, live: false }).await;
+    let get = async |path: &str| {
+        let reply = reqwest::get(format!("http://{}{path}", world.local.addr())).await.unwrap();
+        assert_eq!(reply.status(), 200, "{path}");
+        reply.text().await.unwrap()
+    };
+    assert_eq!(get("/api/docs/openapi.json").await, text("docs/openapi.json"));
+    assert!(get("/api/docs/").await.contains("swagger-ui"));
+    assert!(get("/api/docs/swagger-initializer.js").await.contains("/api/docs/openapi.json"));
+    assert!(!code_routes().any(|route| route.path.starts_with("/docs")));
 }

@@ -6,6 +6,7 @@ mod codes;
 mod company;
 mod edge;
 mod entries;
+mod exports;
 mod leave;
 mod roles;
 mod teams;
