@@ -21,7 +21,7 @@ use axum::{
     body::{Body, to_bytes},
     extract::{ConnectInfo, FromRef, Request, State},
     http::{HeaderName, HeaderValue, Method, StatusCode, header},
-    middleware::map_response,
+    middleware::{Next, from_fn, map_response},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -89,7 +89,10 @@ impl Front {
         let has_options = self.routes.has_method("OPTIONS");
         // A route for OPTIONS is the function's own business, as in the gateway.
         let api = match cors.filter(|_| !has_options) {
-            Some(cors) => api.layer(map_response(without_cors)).layer(cors_layer(cors, origins)),
+            Some(cors) => api
+                .layer(map_response(without_cors))
+                .layer(cors_layer(cors, origins))
+                .layer(from_fn(preflight)),
             None => api,
         };
         Router::new()
@@ -174,6 +177,16 @@ async fn without_cors(mut response: Response) -> Response {
         response.headers().keys().filter(|it| it.as_str().starts_with("access-control-")).cloned().collect();
     for name in said {
         response.headers_mut().remove(name);
+    }
+    response
+}
+
+/// The gateway's answer to a preflight is 204.
+async fn preflight(request: Request, next: Next) -> Response {
+    let asked = request.method() == Method::OPTIONS;
+    let mut response = next.run(request).await;
+    if asked && response.status() == StatusCode::OK {
+        *response.status_mut() = StatusCode::NO_CONTENT;
     }
     response
 }
