@@ -5,13 +5,15 @@ use axum::{
     extract::FromRequestParts,
     response::{IntoResponse, Response},
 };
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
+use domain::Timestamp;
 use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
+use serde::Serialize;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// ISO 8601 in UTC with milliseconds and `Z` (`domain.md` §1).
 pub fn timestamp(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+    Timestamp(at).to_string()
 }
 
 /// The version that a change is based on: `If-Match: "3"`. A body's own `version` says the same.
@@ -21,6 +23,14 @@ impl IfMatch {
     /// The version of the header, else of the body; none: the last writer wins.
     pub fn or(&self, body: Option<i32>) -> Option<i32> {
         self.0.or(body)
+    }
+
+    /// 409 with `current` if that version is another than the `stored` one.
+    pub fn check(&self, body: Option<i32>, stored: i32, current: &impl Serialize) -> Result<(), Problem> {
+        match self.or(body) {
+            Some(version) if version != stored => Err(Problem::stale(current)),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! Action codes and their categories (`domain.md` §6.9–10). Every change of a code is in the history too (§7.14).
 
-use crate::{Changed, Entity, Result, Row, Tenant, Tx, entity::word};
+use crate::{
+    Changed, Entity, Result, Row, Tenant, Tx,
+    entity::{entity_columns, word},
+};
 use chrono::{DateTime, Utc};
 use domain::{Billable, CategoryId, CodeId, CodeType, LocationPolicy, UserId};
 use serde::Serialize;
@@ -126,11 +129,9 @@ fn category(row: &Row) -> CodeCategory {
 macro_rules! select {
     ($from:literal) => {
         concat!(
-            "select c.*, g.company_id as category_company_id, g.name as category_name, g.version as category_version,
-                    g.created_at as category_created_at, g.updated_at as category_updated_at,
-                    g.deleted_at as category_deleted_at, g.created_by_user_id as category_created_by_user_id,
-                    g.updated_by_user_id as category_updated_by_user_id
-             from ",
+            "select c.*, g.name as category_name, ",
+            entity_columns!("g" as "category_"),
+            " from ",
             $from,
             " c left join action_code_categories g on g.company_id = c.company_id and g.id = c.category_id "
         )

@@ -28,13 +28,61 @@ pub struct Entity {
     pub company_id: CompanyId,
 }
 
+/// The columns of table `$t` that [`Entity::prefixed`] reads, named with a prefix.
+macro_rules! entity_columns {
+    ($t:literal as $prefix:literal) => {
+        concat!(
+            $t,
+            ".id as ",
+            $prefix,
+            "id",
+            ", ",
+            $t,
+            ".version as ",
+            $prefix,
+            "version",
+            ", ",
+            $t,
+            ".created_at as ",
+            $prefix,
+            "created_at",
+            ", ",
+            $t,
+            ".updated_at as ",
+            $prefix,
+            "updated_at",
+            ", ",
+            $t,
+            ".deleted_at as ",
+            $prefix,
+            "deleted_at",
+            ", ",
+            $t,
+            ".created_by_user_id as ",
+            $prefix,
+            "created_by_user_id",
+            ", ",
+            $t,
+            ".updated_by_user_id as ",
+            $prefix,
+            "updated_by_user_id",
+            ", ",
+            $t,
+            ".company_id as ",
+            $prefix,
+            "company_id"
+        )
+    };
+}
+pub(crate) use entity_columns;
+
 impl Entity {
     /// From a row of `select t.*`.
     pub(crate) fn of(row: &Row) -> Self {
         Self::prefixed(row, "")
     }
 
-    /// From columns whose names begin with `prefix`, of a joined table.
+    /// From the [`entity_columns`] of a joined table.
     pub(crate) fn prefixed(row: &Row, prefix: &str) -> Self {
         let column = |name: &str| format!("{prefix}{name}");
         let user = |name| row.get::<_, Option<Uuid>>(&*column(name)).map(UserId);

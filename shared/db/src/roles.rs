@@ -1,8 +1,8 @@
 //! Roles, the permissions they hold, and who holds the roles (`domain.md` §5, §6.5).
 
-use crate::{Changed, Entity, Result, Row, Tenant, Tx};
+use crate::{Changed, Entity, Result, Row, Tenant, Tx, entity::entity_columns};
 use chrono::{DateTime, Utc};
-use domain::{CompanyId, Permission, PermissionId, RoleId, RolePermissionId, Timestamp, UserId};
+use domain::{Permission, PermissionId, RoleId, RolePermissionId, UserId};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -113,50 +113,11 @@ impl PermissionRow {
     }
 }
 
-/// The eight columns of [`entity_at`].
-macro_rules! entity {
-    ($t:literal) => {
-        concat!(
-            $t,
-            ".id, ",
-            $t,
-            ".version, ",
-            $t,
-            ".created_at, ",
-            $t,
-            ".updated_at, ",
-            $t,
-            ".deleted_at, ",
-            $t,
-            ".created_by_user_id, ",
-            $t,
-            ".updated_by_user_id, ",
-            $t,
-            ".company_id"
-        )
-    };
-}
-
-/// An entity among several in one row: its columns begin at `first`.
-fn entity_at(row: &Row, first: usize) -> Entity {
-    let time = |column| Timestamp(row.get(column));
-    let user = |column| row.get::<_, Option<Uuid>>(column).map(UserId);
-    Entity {
-        id: row.get(first),
-        version: row.get(first + 1),
-        created_at: time(first + 2),
-        updated_at: time(first + 3),
-        deleted_at: row.get::<_, Option<_>>(first + 4).map(Timestamp),
-        created_by_user_id: user(first + 5),
-        updated_by_user_id: user(first + 6),
-        company_id: CompanyId(row.get(first + 7)),
-    }
-}
-
 /// A role and a permission that it holds, or nulls.
 const ROLES: &str = concat!(
-    "select ", entity!("r"), ", r.name, r.description, ",
-    entity!("l"), ", l.role_id, l.permission_id, ", entity!("p"), ", p.name, p.description
+    "select ", entity_columns!("r" as "r_"), ", r.name as r_name, r.description as r_description, ",
+    entity_columns!("l" as "l_"), ", l.role_id, l.permission_id, ",
+    entity_columns!("p" as "p_"), ", p.name as p_name, p.description as p_description
      from roles r
      left join (role_permissions l join permissions p
                   on p.company_id = l.company_id and p.id = l.permission_id and p.deleted_at is null)
@@ -170,29 +131,29 @@ async fn roles(tx: &Tx, id: Option<RoleId>, link: Option<RolePermissionId>) -> R
     let rows = tx.query(ROLES, &[&id.map(|id| id.0), &link.map(|link| link.0)]).await?;
     let mut roles: Vec<Role> = Vec::new();
     for row in &rows {
-        let id: Uuid = row.get(0);
+        let id: Uuid = row.get("r_id");
         if roles.last().is_none_or(|last| last.entity.id != id) {
             roles.push(Role {
-                entity: entity_at(row, 0),
-                name: row.get(8),
-                description: row.get(9),
+                entity: Entity::prefixed(row, "r_"),
+                name: row.get("r_name"),
+                description: row.get("r_description"),
                 role_permissions: Vec::new(),
                 keys: Vec::new(),
             });
         }
-        if row.get::<_, Option<Uuid>>(10).is_some()
+        if row.get::<_, Option<Uuid>>("l_id").is_some()
             && let Some(role) = roles.last_mut()
         {
             role.role_permissions.push(HeldPermission {
                 link: RolePermission {
-                    entity: entity_at(row, 10),
-                    role_id: RoleId(row.get(18)),
-                    permission_id: PermissionId(row.get(19)),
+                    entity: Entity::prefixed(row, "l_"),
+                    role_id: RoleId(row.get("role_id")),
+                    permission_id: PermissionId(row.get("permission_id")),
                 },
                 permission: PermissionRow {
-                    entity: entity_at(row, 20),
-                    name: row.get(28),
-                    description: row.get(29),
+                    entity: Entity::prefixed(row, "p_"),
+                    name: row.get("p_name"),
+                    description: row.get("p_description"),
                 },
             });
         }

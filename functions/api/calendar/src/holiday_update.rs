@@ -44,9 +44,7 @@ pub(crate) async fn update_holiday(
 ) -> Result<Json<Holiday>, Problem> {
     let mut tx = app.db().tenant(caller.company).await?;
     let old = db::calendar::lock_holiday(&tx, id).await?.ok_or_else(|| Problem::not_found("Holiday"))?;
-    if if_match.or(body.version).is_some_and(|version| version != old.entity.version) {
-        return Err(Problem::stale(&old));
-    }
+    if_match.check(body.version, old.entity.version, &old)?;
     let mut country = old.country_code;
     body.country_code.apply(&mut country, |code| Ok(Some(code)))?;
     let day = body.day.unwrap_or(old.day);

@@ -79,9 +79,7 @@ pub(crate) async fn update_action_code(
 ) -> Result<Json<ActionCode>, Problem> {
     let mut tx = app.db().tenant(caller.company).await?;
     let old = db::codes::lock(&tx, id).await?.ok_or_else(|| Problem::not_found("Action code"))?;
-    if if_match.or(body.version).is_some_and(|version| version != old.entity.version) {
-        return Err(Problem::stale(&old));
-    }
+    if_match.check(body.version, old.entity.version, &old)?;
     let content = body.applied_to(&old.content)?;
     let diff = content.diff(Some(&old.content));
     if diff.is_empty() {

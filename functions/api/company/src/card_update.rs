@@ -61,9 +61,7 @@ pub(crate) async fn update_menu_card(
 ) -> Result<Json<MenuCard>, Problem> {
     let mut tx = app.db().tenant(caller.company).await?;
     let before = db::menu::card_to_change(&tx, id).await?.ok_or_else(|| Problem::not_found("Menu card"))?;
-    if if_match.or(body.version).is_some_and(|version| version != before.entity.version) {
-        return Err(Problem::stale(&before));
-    }
+    if_match.check(body.version, before.entity.version, &before)?;
     let mut fields = before.fields.clone();
     change(&mut fields, body)?;
     let after = db::menu::save_card(&tx, id, &fields, caller.user, app.now()).await.map_err(card::refused)?;

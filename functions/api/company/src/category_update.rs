@@ -48,9 +48,7 @@ pub(crate) async fn update_menu_category(
     let mut tx = app.db().tenant(caller.company).await?;
     let before =
         db::menu::category_to_change(&tx, id).await?.ok_or_else(|| Problem::not_found("Menu category"))?;
-    if if_match.or(body.version).is_some_and(|version| version != before.entity.version) {
-        return Err(Problem::stale(&before));
-    }
+    if_match.check(body.version, before.entity.version, &before)?;
     let mut fields = before.fields.clone();
     if let Some(key) = body.key {
         fields.key = category::key(&key)?;

@@ -77,9 +77,7 @@ pub(crate) async fn update_company_settings(
 ) -> Result<Json<CompanySettings>, Problem> {
     let mut tx = app.db().tenant(caller.company).await?;
     let before = db::companies::settings_to_change(&tx).await?;
-    if if_match.or(body.version).is_some_and(|version| version != before.entity.version) {
-        return Err(Problem::stale(&before));
-    }
+    if_match.check(body.version, before.entity.version, &before)?;
     let mut rules = before.rules.clone();
     change(&mut rules, body)?;
     if rules.timezone != before.rules.timezone && !db::companies::is_timezone(&tx, &rules.timezone).await? {

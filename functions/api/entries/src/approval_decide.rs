@@ -61,9 +61,7 @@ pub(crate) async fn update_timesheet_approval(
         Permission::TimesheetRejectTeam
     })?;
     let reason = fields::optional("reason", body.reason.as_deref(), 1000)?;
-    if if_match.or(body.version).is_some_and(|version| version != seen.approval.entity.version) {
-        return Err(Problem::stale(&seen.approval));
-    }
+    if_match.check(body.version, seen.approval.entity.version, &seen.approval)?;
     if seen.approval.status != ApprovalStatus::Pending {
         return Err(Problem::unprocessable("You have decided on this week already."));
     }

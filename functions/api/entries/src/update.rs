@@ -85,9 +85,7 @@ pub(crate) async fn update_timesheet_entry(
     let seen = locked(&app, &tx, id, &caller).await?;
     time(&seen, &caller).owned()?;
     let before = &seen.entry;
-    if if_match.or(body.version).is_some_and(|version| version != before.version) {
-        return Err(Problem::stale(before));
-    }
+    if_match.check(body.version, before.version, before)?;
     let wanted = body.applied_to(before)?;
     let old = before.content.status;
     let moves = wanted.status != old;

@@ -6,7 +6,7 @@ use db::{
     Audit, Tenant,
     roles::{Change, HeldPermission, Role, RolePermission},
 };
-use domain::{Permission, RoleId};
+use domain::{Permission, PermissionId, RoleId};
 use serde_json::json;
 
 /// The role, which nobody else changes before this transaction ends. 403 if it holds a key that the caller does
@@ -51,6 +51,22 @@ pub(crate) async fn may_take<'a>(
         ));
     }
     Ok(())
+}
+
+/// Gives the role a permission of the company's: 404 if there is none, 403 if the caller does not hold it. The link.
+pub(crate) async fn give(
+    tx: &mut Tenant,
+    caller: &Caller,
+    role: &Role,
+    permission: PermissionId,
+    now: DateTime<Utc>,
+) -> Result<RolePermission, Problem> {
+    let permission = db::roles::find_permission(tx, permission).await?;
+    let permission = permission.ok_or_else(|| Problem::not_found("Permission"))?;
+    may_give(caller, &permission.name)?;
+    let added = Change { add: vec![(&permission.name, None)], remove: Vec::new() };
+    let linked = change(tx, caller, role, &added, now).await?;
+    linked.into_iter().next().ok_or_else(Problem::internal)
 }
 
 /// Changes what the role holds and notes it in the audit log.

@@ -9,7 +9,7 @@ use axum::{
     response::Response,
     routing::post,
 };
-use db::roles::{Change, RolePermission};
+use db::roles::RolePermission;
 use domain::{Permission, PermissionId, RoleId};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -46,12 +46,7 @@ pub(crate) async fn create_role_permission(
     let link = if let Some(held) = role.link_to(request.body.permission_id) {
         held.link.clone()
     } else {
-        let permission = db::roles::find_permission(&tx, request.body.permission_id).await?;
-        let permission = permission.ok_or_else(|| Problem::not_found("Permission"))?;
-        guard::may_give(&caller, &permission.name)?;
-        let change = Change { add: vec![(&permission.name, None)], remove: Vec::new() };
-        let linked = guard::change(&mut tx, &caller, &role, &change, app.now()).await?;
-        linked.into_iter().next().ok_or_else(Problem::internal)?
+        guard::give(&mut tx, &caller, &role, request.body.permission_id, app.now()).await?
     };
     let reply = request.reply(&app, &tx, &caller, StatusCode::OK, &link).await?; // 200 in the contract, not 201
     app.commit_without_events(tx).await?;

@@ -7,7 +7,6 @@ use axum::{
     http::{Method, StatusCode},
     routing::post,
 };
-use db::roles::Change;
 use domain::{Permission, PermissionId, RoleId};
 
 pub(crate) const ROUTE: Route = Route {
@@ -30,11 +29,7 @@ pub(crate) async fn add_permission_to_role(
     let mut tx = app.db().tenant(caller.company).await?;
     let role = guard::role(&tx, &caller, role).await?;
     if role.link_to(permission).is_none() {
-        let permission = db::roles::find_permission(&tx, permission).await?;
-        let permission = permission.ok_or_else(|| Problem::not_found("Permission"))?;
-        guard::may_give(&caller, &permission.name)?;
-        let change = Change { add: vec![(&permission.name, None)], remove: Vec::new() };
-        guard::change(&mut tx, &caller, &role, &change, app.now()).await?;
+        guard::give(&mut tx, &caller, &role, permission, app.now()).await?;
         app.commit_without_events(tx).await?;
     }
     Ok(StatusCode::CREATED)

@@ -40,9 +40,7 @@ pub(crate) async fn set_role_permissions(
     let wanted = body.keys.iter().map(|key| known(key)).collect::<Result<BTreeSet<_>, _>>()?;
     let mut tx = app.db().tenant(caller.company).await?;
     let role = guard::role(&tx, &caller, id).await?;
-    if if_match.or(body.version).is_some_and(|version| version != role.entity.version) {
-        return Err(Problem::stale(&role));
-    }
+    if_match.check(body.version, role.entity.version, &role)?;
     let add: Vec<_> = wanted.iter().filter(|key| !role.keys.contains(key)).collect();
     for key in &add {
         guard::may_give(&caller, key.key())?;

@@ -43,9 +43,7 @@ pub(crate) async fn update_role(
     let description = body.description.map(|_| description.unwrap_or_default());
     let mut tx = app.db().tenant(caller.company).await?;
     let before = guard::role(&tx, &caller, id).await?;
-    if if_match.or(body.version).is_some_and(|version| version != before.entity.version) {
-        return Err(Problem::stale(&before));
-    }
+    if_match.check(body.version, before.entity.version, &before)?;
     let was = (before.name.clone(), before.description.clone());
     let (name, description) = (name.as_deref(), description.as_deref());
     let role = db::roles::update(&tx, before, name, description, caller.user, app.now()).await;

@@ -42,9 +42,7 @@ pub(crate) async fn reopen_timesheet(
     let reason = fields::text("reason", &body.reason, 1000)?;
     let mut tx = app.db().tenant(caller.company).await?;
     let (before, locked) = lock(&tx, &caller, id, &[], Permission::TimesheetCorrectOrg).await?;
-    if if_match.or(body.version).is_some_and(|version| version != before.version) {
-        return Err(Problem::stale(&before));
-    }
+    if_match.check(body.version, before.version, &before)?;
     let status = before.status.after(Transition::Reopen)?;
     locked.open_period()?;
     let step = Step {

@@ -53,9 +53,7 @@ pub(crate) async fn update_timesheet(
     if before.user_id != caller.user {
         caller.require(Permission::TimesheetCorrectOrg)?;
     }
-    if if_match.or(body.version).is_some_and(|version| version != before.version) {
-        return Err(Problem::stale(&before));
-    }
+    if_match.check(body.version, before.version, &before)?;
     if before.status != TimesheetStatus::Draft {
         return Err(Problem::unprocessable("Only a draft is edited. Withdraw the timesheet, or ask HR."));
     }

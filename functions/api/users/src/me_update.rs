@@ -49,9 +49,7 @@ pub(crate) async fn update_me(
     let mut tx = app.db().tenant(caller.company).await?;
     let me = db::directory::subject(&tx, caller.user, viewer, false).await?;
     let me = me.ok_or_else(|| Problem::not_found("User"))?.user;
-    if if_match.or(body.version).is_some_and(|version| version != me.version) {
-        return Err(Problem::stale(&me));
-    }
+    if_match.check(body.version, me.version, &me)?;
     let UpdateMe { email, first_name, last_name, phone_number, .. } = body;
     let details = Sent { email, first_name, last_name, phone_number }.onto(&me)?;
     let fields = changed(&me, &details);

@@ -74,9 +74,7 @@ pub(crate) async fn update_user(
     let subject = db::directory::subject(&tx, id, viewer, false).await?;
     let subject = subject.ok_or_else(|| Problem::not_found("User"))?;
     let before = UserResponse { permissions: None, ..subject.user.clone() };
-    if if_match.or(body.version).is_some_and(|version| version != before.version) {
-        return Err(Problem::stale(&before));
-    }
+    if_match.check(body.version, before.version, &before)?;
 
     let UpdateUser { email, first_name, last_name, phone_number, .. } = body;
     let details = Sent { email, first_name, last_name, phone_number }.onto(&before)?;
