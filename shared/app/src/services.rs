@@ -131,7 +131,7 @@ impl App {
                 }
             },
         };
-        Cache::redis(&url).unwrap_or_else(|error| {
+        Cache::redis(cache::Settings { url, ..cache::Settings::default() }).unwrap_or_else(|error| {
             tracing::error!(%error, "no cache; this process keeps its own");
             Cache::memory()
         })

@@ -233,11 +233,14 @@ pub async fn store(tx: &Tenant, change: &Change<'_>, now: DateTime<Utc>) -> Resu
                  ), e as (
                    insert into timesheet_entries as e (company_id, id, user_id, timesheet_id, timesheet_row_id,
                      action_code_id, work_mode, country, duration_min, day, note, status, status_updated_at,
-                     created_by_user_id)
-                   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $26, $11, $13, $20)
+                     created_by_user_id, billable)
+                   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $26, $11, $13, $20,
+                           -- Its row's; that of a row made just now cannot be seen yet.
+                           coalesce((select r.billable from timesheet_rows r where r.company_id = $1 and r.id = $5), $15))
                    on conflict (company_id, id) do update set timesheet_id = excluded.timesheet_id,
                      timesheet_row_id = excluded.timesheet_row_id, action_code_id = excluded.action_code_id,
-                     work_mode = excluded.work_mode, country = excluded.country, duration_min = excluded.duration_min,
+                     work_mode = excluded.work_mode, country = excluded.country, billable = excluded.billable,
+                     duration_min = excluded.duration_min,
                      day = excluded.day, note = excluded.note, status = excluded.status,
                      status_updated_at = case when $12 then $13 else e.status_updated_at end,
                      version = e.version + 1, updated_at = $13, updated_by_user_id = $20

@@ -343,7 +343,7 @@ fn copy(from: NaiveDate, to: NaiveDate) -> String {
     {own_country} as "Employee country",
     e.duration_min as "Minutes",
     round(e.duration_min / 60.0, 2) as "Hours",
-    coalesce(nullif(r.billable, 'auto'), c.billable) as "Billable",
+    coalesce(nullif(e.billable, 'auto'), c.billable) as "Billable",
     e.status as "Entry status",
     s.status as "Sheet status",
     a.first_name || ' ' || a.by_last as "Approver",

@@ -36,6 +36,7 @@ pub mod registration;
 pub mod reports;
 pub mod retention;
 pub mod roles;
+pub mod rollups;
 pub mod sessions;
 pub mod statuses;
 pub mod teams;

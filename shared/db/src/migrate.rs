@@ -9,6 +9,7 @@ use crate::{
 const MIGRATIONS: &[(&str, &str)] = &[
     ("0001_foundation", include_str!("../../../migrations/0001_foundation.sql")),
     ("0002_rest_api", include_str!("../../../migrations/0002_rest_api.sql")),
+    ("0003_reports", include_str!("../../../migrations/0003_reports.sql")),
 ];
 
 /// Brings the database of `url` up to date as its owner; the number of migrations applied.

@@ -443,22 +443,24 @@ pub async fn adopt_loose_entries(
                select l.action_code_id, l.place, l.in_country, l.kind,
                       row_number() over (order by min(l.created_at), min(l.id::text))::int as place_in_grid,
                       bool_or(l.status = 'rejected') as rejected, bool_or(l.status = 'pending_approval') as pending,
-                      r.id as old_row, coalesce(r.id, gen_random_uuid()) as row_id
+                      r.id as old_row, coalesce(r.id, gen_random_uuid()) as row_id,
+                      coalesce(r.billable, nullif(min(code.billable_default), 'auto'), min(code.type)) as billable
                from loose l
+               join action_codes code on code.company_id = $1 and code.id = l.action_code_id
                left join lateral (
-                 select r.id from timesheet_rows r
+                 select r.id, r.billable from timesheet_rows r
                  where r.company_id = $1 and r.timesheet_id = $2 and r.time_code_id = l.action_code_id
                    and r.location = l.place and r.country_code = l.in_country and not r.locked and l.kind = 'open'
                    and not exists (select from timesheet_entries e
                                    where e.company_id = r.company_id and e.timesheet_row_id = r.id
                                      and e.status in ('approved', 'invoiced'))
                  order by r.sort_order, r.id limit 1) r on true
-               group by l.action_code_id, l.place, l.in_country, l.kind, r.id
+               group by l.action_code_id, l.place, l.in_country, l.kind, r.id, r.billable
              ), new_rows as (
                insert into timesheet_rows (company_id, id, user_id, timesheet_id, activity_label, time_code_id,
                  billable, location, country_code, employee_country_code, status, locked, sort_order)
                select t.company_id, g.row_id, t.user_id, t.id, coalesce(nullif(trim(c.name), ''), c.code), c.id,
-                      coalesce(nullif(c.billable_default, 'auto'), c.type), g.place, g.in_country,
+                      g.billable, g.place, g.in_country,
                       case g.place when 'Hybrid' then g.in_country end, state.status,
                       state.status in ('submitted', 'approved'),
                       g.place_in_grid + coalesce((select max(r.sort_order) from timesheet_rows r
@@ -482,14 +484,14 @@ pub async fn adopt_loose_entries(
                            when bool_or(l.status = 'rejected') then 'rejected'
                            when bool_or(l.status = 'pending_approval') then 'pending_approval'
                            else 'saved' end as status,
-                      l.in_country
+                      l.in_country, g.billable
                from loose l
                join groups g using (action_code_id, place, in_country, kind)
                left join timesheet_entries c on c.company_id = $1 and c.timesheet_row_id = g.old_row and c.day = l.day
-               group by g.row_id, l.day, c.id, l.in_country
+               group by g.row_id, l.day, c.id, l.in_country, g.billable
              ), changed as (
                update timesheet_entries e set timesheet_row_id = d.row_id, duration_min = least(d.minutes, 1440),
-                 note = d.note, country = d.in_country, version = e.version + 1, updated_at = $3,
+                 note = d.note, country = d.in_country, billable = d.billable, version = e.version + 1, updated_at = $3,
                  status = case when d.cell is null then d.status else e.status end
                from days d where e.company_id = $1 and e.id = coalesce(d.cell, d.kept)
              ), gone as (
@@ -569,17 +571,18 @@ pub async fn replace(tx: &Tenant, sheet: Sheet, with: &Replacement<'_>, now: Dat
                  and not exists (select from cells c where c.row_id = e.timesheet_row_id and c.day = e.day)
              ), filled as (
                insert into timesheet_entries as e (company_id, id, user_id, timesheet_id, timesheet_row_id,
-                 action_code_id, work_mode, country, duration_min, day, note, status, status_updated_at)
-               select $1, c.id, $18, $2, c.row_id, s.code, s.mode, s.country, c.minutes, c.day, c.note, $27, $19
+                 action_code_id, work_mode, country, billable, duration_min, day, note, status, status_updated_at)
+               select $1, c.id, $18, $2, c.row_id, s.code, s.mode, s.country, s.billable, c.minutes, c.day, c.note, $27,
+                      $19
                from cells c join sent s on s.id = c.row_id
                on conflict on constraint timesheet_entries_cell_key do update set
                  action_code_id = excluded.action_code_id, work_mode = excluded.work_mode, country = excluded.country,
-                 duration_min = excluded.duration_min, note = excluded.note, status = excluded.status,
+                 billable = excluded.billable, duration_min = excluded.duration_min, note = excluded.note, status = excluded.status,
                  status_updated_at = case when e.status = excluded.status then e.status_updated_at else $19 end,
                  version = e.version + 1, updated_at = $19
-               where (e.action_code_id, e.work_mode, e.country, e.duration_min, e.note, e.status)
+               where (e.action_code_id, e.work_mode, e.country, e.billable, e.duration_min, e.note, e.status)
                  is distinct from (excluded.action_code_id, excluded.work_mode, excluded.country,
-                      excluded.duration_min, excluded.note, excluded.status)
+                      excluded.billable, excluded.duration_min, excluded.note, excluded.status)
              ), history as (
                insert into timesheet_history (company_id, id, user_id, target_type, target_id, action, actor_user_id,
                                               occurred_at, reason, diff, metadata)

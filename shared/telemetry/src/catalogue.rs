@@ -94,7 +94,15 @@ catalogue! {
     OutboxDead = "outbox_dead", Gauge, Count, ["queue"],
         "Dead letters of the PostgreSQL queue.";
     CacheLookups = "cache_lookups", Counter, Count, ["level", "outcome"],
-        "Cache look-ups by level (memory, redis) and outcome (hit, miss, error, skipped while the breaker is open).";
+        "Cache look-ups by level (memory, redis) and outcome (hit, miss, unreadable, error, skipped while the breaker is open).";
+    CacheDuration = "cache_duration", Histogram, Milliseconds, ["level"],
+        "Time a level of the cache took to answer, or to be given up.";
+    CacheComputations = "cache_computations", Counter, Count, ["outcome"],
+        "Answers not found: done (computed), suppressed (another request of this process computed it), waited (another process did), stale (the data could not be read).";
+    CacheComputationDuration = "cache_computation_duration", Histogram, Milliseconds, [],
+        "Time one computation of an answer took.";
+    CacheBreaker = "cache_breaker_open", Gauge, Count, [],
+        "1 while the shared cache is not asked, because it failed.";
     LiveConnections = "live_connections", Gauge, Count, [],
         "Open WebSocket connections.";
     LivePushes = "live_pushes", Counter, Count, ["outcome"],

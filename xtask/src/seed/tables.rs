@@ -77,7 +77,7 @@ const ROWS: Table = Table {
 const ENTRIES: Table = Table {
     name: "timesheet_entries",
     columns: "company_id, id, user_id, timesheet_id, timesheet_row_id, action_code_id, work_mode, country, \
-              duration_min, day, note, status, status_updated_at, created_at, updated_at",
+              billable, duration_min, day, note, status, status_updated_at, created_at, updated_at",
 };
 const HISTORY: Table = Table {
     name: "timesheet_history",
@@ -293,6 +293,7 @@ impl Chunk {
                 to.row().uuid(id).uuid(entry.id).uuid(sheet.user).uuid(sheet.id).uuid(row.id).uuid(code);
                 to.text(row.location.work_mode().as_str())
                     .text(row.country)
+                    .text(row.billable.as_str())
                     .int(entry.minutes)
                     .date(entry.day);
                 to.option(entry.note, Copy::text).text(entry.status.as_str()).time(sheet.updated);

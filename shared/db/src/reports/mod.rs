@@ -1,7 +1,7 @@
 //! Company-wide reports, and the data version that makes caching them safe.
 
 use crate::{Reader, Result};
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use domain::{TeamId, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -15,6 +15,8 @@ pub struct Position {
     pub shards: Vec<i64>,
     /// Teams the caller leads, sorted.
     pub led_teams: Vec<TeamId>,
+    /// The date in the time zone asked for, or the company's.
+    pub today: NaiveDate,
 }
 
 impl Position {
@@ -29,21 +31,30 @@ impl Position {
     }
 }
 
-/// Reads the company's data version, and what the caller leads, as of this snapshot.
-pub async fn position(tx: &Reader, caller: UserId) -> Result<Position> {
+/// Reads the company's data version, what the caller leads and what day it is, as of this snapshot.
+/// [`Error::BadValue`](crate::Error::BadValue) if there is no such time zone.
+pub async fn position(
+    tx: &Reader,
+    caller: UserId,
+    time_zone: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<Position> {
     let row = tx
         .query_one(
             "select array(select coalesce(v.version, 0) from generate_series(0, 15) s (shard)
                           left join data_version v on v.shard = s.shard order by s.shard) as shards,
                     array(select m.team_id from team_members m
                           join teams t on t.company_id = m.company_id and t.id = m.team_id and t.deleted_at is null
-                          where m.user_id = $1 and m.role = 'lead' and m.deleted_at is null order by m.team_id) as led_teams",
-            &[&caller.0],
+                          where m.user_id = $1 and m.role = 'lead' and m.deleted_at is null order by m.team_id) as led_teams,
+                    ($2::timestamptz at time zone coalesce($3::text, s.timezone))::date as today
+             from company_settings s",
+            &[&caller.0, &now, &time_zone],
         )
         .await?;
     Ok(Position {
         shards: row.get("shards"),
         led_teams: row.get::<_, Vec<Uuid>>("led_teams").into_iter().map(TeamId).collect(),
+        today: row.get("today"),
     })
 }
 
