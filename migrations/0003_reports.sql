@@ -32,6 +32,7 @@ create table rollup_changes (
   status varchar(32) not null,
   minutes bigint not null,
   billable_minutes bigint not null,        -- of minutes, what counts as billable (domain.md §7.5)
+  absence_minutes bigint not null,         -- of minutes, what is no work: the codes HOLIDAY and SICK (domain.md §7.9)
   entries bigint not null
 ) with (autovacuum_vacuum_scale_factor = 0.02);
 create index rollup_changes_company_idx on rollup_changes (company_id, day);
@@ -48,6 +49,7 @@ create table rollup_places (
   country varchar(2) not null,
   minutes bigint not null,
   billable_minutes bigint not null,
+  absence_minutes bigint not null,
   approved_minutes bigint not null,        -- approved or invoiced
   pending_minutes bigint not null,         -- waiting for approval
   entries bigint not null,
@@ -55,6 +57,8 @@ create table rollup_places (
   primary key (company_id, grain, start, user_id, work_mode, country)
 ) with (fillfactor = 80);
 create index rollup_places_user_idx on rollup_places (company_id, user_id, grain, start);
+create index rollup_places_absence_idx on rollup_places (company_id, start, user_id)
+  where grain = 'd' and absence_minutes <> 0;
 create index rollup_places_empty_idx on rollup_places (company_id) where entries = 0;
 
 create table rollup_users (
@@ -64,6 +68,7 @@ create table rollup_users (
   user_id uuid not null,
   minutes bigint not null,
   billable_minutes bigint not null,
+  absence_minutes bigint not null,
   approved_minutes bigint not null,
   pending_minutes bigint not null,
   entries bigint not null,
@@ -80,6 +85,7 @@ create table rollup_teams (
   team_id uuid not null,
   minutes bigint not null,
   billable_minutes bigint not null,
+  absence_minutes bigint not null,
   approved_minutes bigint not null,
   pending_minutes bigint not null,
   entries bigint not null,
@@ -115,21 +121,25 @@ cross join lateral (values ('d'::"char", c.day), ('w'::"char", date_trunc('week'
 
 -- Rows of one key add up; a key may have several.
 create view report_users with (security_invoker = true) as
-select company_id, grain, start, user_id, minutes, billable_minutes, approved_minutes, pending_minutes, entries
+select company_id, grain, start, user_id, minutes, billable_minutes, absence_minutes, approved_minutes,
+       pending_minutes, entries
 from rollup_users
 union all
-select company_id, grain, start, user_id, minutes, billable_minutes, approved_minutes, pending_minutes, entries
+select company_id, grain, start, user_id, minutes, billable_minutes, absence_minutes, approved_minutes,
+       pending_minutes, entries
 from rollup_places where grain = 'd'
 union all
-select company_id, grain, start, user_id, minutes, billable_minutes, approved_minutes, pending_minutes, entries
+select company_id, grain, start, user_id, minutes, billable_minutes, absence_minutes, approved_minutes,
+       pending_minutes, entries
 from rollup_pending;
 
 create view report_teams with (security_invoker = true) as
-select company_id, grain, start, team_id, minutes, billable_minutes, approved_minutes, pending_minutes, entries
+select company_id, grain, start, team_id, minutes, billable_minutes, absence_minutes, approved_minutes,
+       pending_minutes, entries
 from rollup_teams
 union all
-select c.company_id, c.grain, c.start, m.team_id, c.minutes, c.billable_minutes, c.approved_minutes,
-       c.pending_minutes, c.entries
+select c.company_id, c.grain, c.start, m.team_id, c.minutes, c.billable_minutes, c.absence_minutes,
+       c.approved_minutes, c.pending_minutes, c.entries
 from rollup_pending c
 join team_members m on m.company_id = c.company_id and m.user_id = c.user_id and m.deleted_at is null;
 
@@ -143,15 +153,16 @@ from rollup_pending;
 -- Only days and months. A day counts once per person, mode and country, however many entries changed: so the pending
 -- ones are compared with what is folded.
 create view report_places with (security_invoker = true) as
-select company_id, grain, start, user_id, work_mode, country, minutes, billable_minutes, approved_minutes,
-       pending_minutes, entries, days
+select company_id, grain, start, user_id, work_mode, country, minutes, billable_minutes, absence_minutes,
+       approved_minutes, pending_minutes, entries, days
 from rollup_places
 union all
 select c.company_id, g.grain, g.start, c.user_id, c.work_mode, c.country, c.minutes, c.billable_minutes,
-       c.approved_minutes, c.pending_minutes, c.entries,
+       c.absence_minutes, c.approved_minutes, c.pending_minutes, c.entries,
        (coalesce(p.minutes, 0) + c.minutes > 0)::int - (coalesce(p.minutes, 0) > 0)::int
 from (select company_id, day, user_id, work_mode, country, sum(minutes)::bigint as minutes,
-             sum(billable_minutes)::bigint as billable_minutes, sum(entries)::bigint as entries,
+             sum(billable_minutes)::bigint as billable_minutes,
+             sum(absence_minutes)::bigint as absence_minutes, sum(entries)::bigint as entries,
              coalesce(sum(minutes) filter (where status in ('approved', 'invoiced')), 0)::bigint as approved_minutes,
              coalesce(sum(minutes) filter (where status = 'pending_approval'), 0)::bigint as pending_minutes
       from rollup_changes group by company_id, day, user_id, work_mode, country) c
@@ -176,6 +187,11 @@ create function lock_rollups(company uuid) returns void language sql as
 create function is_billable(tag text, code_default text, code_type text) returns bool language sql immutable as
   $$ select coalesce(nullif(tag, 'auto'), nullif(code_default, 'auto'), code_type) = 'billable' $$;
 
+-- Whether time on a code is no work: holidays and sickness are booked on codes of their own (domain.md §7.9). They
+-- lower what somebody should work and are never counted as worked.
+create function is_absence(code text) returns bool language sql immutable as
+  $$ select upper(code) in ('HOLIDAY', 'SICK') $$;
+
 create function entries_changed() returns trigger language plpgsql as $$
 declare company uuid;
 begin
@@ -190,7 +206,8 @@ begin
     insert into rollup_changes
     select e.company_id, e.user_id, e.day, e.action_code_id, e.work_mode, e.country, e.billable, e.status,
            sum(e.duration_min),
-           coalesce(sum(e.duration_min) filter (where is_billable(e.billable, c.billable_default, c.type)), 0), count(*)
+           coalesce(sum(e.duration_min) filter (where is_billable(e.billable, c.billable_default, c.type)), 0),
+           coalesce(sum(e.duration_min) filter (where is_absence(c.code)), 0), count(*)
     from new_entries e join action_codes c on c.company_id = e.company_id and c.id = e.action_code_id
     where e.deleted_at is null
     group by 1, 2, 3, 4, 5, 6, 7, 8;
@@ -198,7 +215,8 @@ begin
     insert into rollup_changes
     select e.company_id, e.user_id, e.day, e.action_code_id, e.work_mode, e.country, e.billable, e.status,
            -sum(e.duration_min),
-           -coalesce(sum(e.duration_min) filter (where is_billable(e.billable, c.billable_default, c.type)), 0), -count(*)
+           -coalesce(sum(e.duration_min) filter (where is_billable(e.billable, c.billable_default, c.type)), 0),
+           -coalesce(sum(e.duration_min) filter (where is_absence(c.code)), 0), -count(*)
     from old_entries e join action_codes c on c.company_id = e.company_id and c.id = e.action_code_id
     where e.deleted_at is null
     group by 1, 2, 3, 4, 5, 6, 7, 8;
@@ -207,7 +225,8 @@ begin
     select e.company_id, e.user_id, e.day, e.action_code_id, e.work_mode, e.country, e.billable, e.status,
            sum(e.sign * e.duration_min),
            coalesce(sum(e.sign * e.duration_min)
-                    filter (where is_billable(e.billable, c.billable_default, c.type)), 0), sum(e.sign)
+                    filter (where is_billable(e.billable, c.billable_default, c.type)), 0),
+           coalesce(sum(e.sign * e.duration_min) filter (where is_absence(c.code)), 0), sum(e.sign)
     from (select company_id, user_id, day, action_code_id, work_mode, country, billable, status, duration_min, 1 as sign
           from new_entries where deleted_at is null
           union all
@@ -227,22 +246,27 @@ create trigger entries_updated after update on timesheet_entries
 create trigger entries_deleted after delete on timesheet_entries
   referencing old table as old_entries for each statement execute function entries_changed();
 
--- What a code counts as has changed, and with it all its entries that follow the code.
+-- What a code counts as has changed, and with it all its entries: those that follow the code in being billable, and all
+-- of them if it becomes a code of absence or stops being one.
 create function code_changed() returns trigger language plpgsql as $$
-declare billable bool := is_billable('auto', new.billable_default, new.type);
+declare
+  billable int := is_billable('auto', new.billable_default, new.type)::int
+                  - is_billable('auto', old.billable_default, old.type)::int;
+  absence int := is_absence(new.code)::int - is_absence(old.code)::int;
 begin
-  if billable = is_billable('auto', old.billable_default, old.type) then return null; end if;
+  if billable = 0 and absence = 0 then return null; end if;
   perform lock_codes(new.company_id, true);
   insert into rollup_changes
   select e.company_id, e.user_id, e.day, e.action_code_id, e.work_mode, e.country, e.billable, e.status, 0,
-         case when code_changed.billable then sum(e.duration_min) else -sum(e.duration_min) end, 0
+         case e.billable when 'auto' then code_changed.billable * sum(e.duration_min) else 0 end,
+         absence * sum(e.duration_min), 0
   from timesheet_entries e
-  where e.company_id = new.company_id and e.action_code_id = new.id and e.billable = 'auto' and e.deleted_at is null
-    and e.duration_min > 0
+  where e.company_id = new.company_id and e.action_code_id = new.id and e.deleted_at is null and e.duration_min > 0
+    and (e.billable = 'auto' or absence <> 0)
   group by 1, 2, 3, 4, 5, 6, 7, 8;
   return null;
 end $$;
-create trigger code_changed after update of type, billable_default on action_codes
+create trigger code_changed after update of code, type, billable_default on action_codes
   for each row execute function code_changed();
 
 -- Who joins a team brings what is folded of them; what is not folded yet follows by itself (report_teams).
@@ -251,7 +275,7 @@ begin
   perform lock_rollups(company);
   insert into rollup_teams as t
   select company, g.grain, g.start, team, sum(sign * r.minutes), sum(sign * r.billable_minutes),
-         sum(sign * r.approved_minutes), sum(sign * r.pending_minutes), sum(sign * r.entries)
+         sum(sign * r.absence_minutes), sum(sign * r.approved_minutes), sum(sign * r.pending_minutes), sum(sign * r.entries)
   from rollup_places r
   cross join lateral (values ('d'::"char", r.start), ('w'::"char", date_trunc('week', r.start)::date),
                              ('m'::"char", date_trunc('month', r.start)::date)) as g (grain, start)
@@ -259,6 +283,7 @@ begin
   group by g.grain, g.start
   on conflict (company_id, grain, start, team_id) do update set
     minutes = t.minutes + excluded.minutes, billable_minutes = t.billable_minutes + excluded.billable_minutes,
+    absence_minutes = t.absence_minutes + excluded.absence_minutes,
     approved_minutes = t.approved_minutes + excluded.approved_minutes,
     pending_minutes = t.pending_minutes + excluded.pending_minutes, entries = t.entries + excluded.entries;
 end $$;

@@ -1,48 +1,79 @@
-//! A computed answer as it is kept: compressed, with a check sum, the version of this layout and where it comes
-//! from. What cannot be read – another release's, or garbage – is simply not there.
+//! A computed answer as it is kept: compressed, with a check sum, the version of this layout, and what is known of its
+//! origin. What cannot be read – another release's, or garbage – is simply not there.
 
-use chrono::{DateTime, Utc};
-use lz4_flex::frame::{FrameDecoder, FrameEncoder, FrameInfo};
-use std::io::{Read, Write};
+use bytes::Bytes;
+use chrono::{DateTime, TimeDelta, Utc};
+use std::time::Duration;
+use twox_hash::XxHash3_64;
 
 /// Begins every value; the last byte changes with the layout or with what callers put inside.
-const MAGIC: [u8; 4] = *b"GGT\x02";
+pub(crate) const MAGIC: [u8; 4] = *b"GGT\x02";
 /// Bytes of an answer at most; more than any reply may have.
-const MAX: u64 = 16 * 1024 * 1024;
+const MAX: usize = 16 * 1024 * 1024;
+/// Digits of a data version: decimal and of one length, so that a script can compare them.
+const DIGITS: usize = 19;
+/// Of the magic and the digits: what [`crate::redis_cache`] compares.
+pub(crate) const ORDER: usize = MAGIC.len() + DIGITS;
 
-/// A computed answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A computed answer. Cheap to clone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Kept {
     /// When it was computed; whole milliseconds.
     pub computed_at: DateTime<Utc>,
+    /// From when it should be computed anew, because it expires soon.
+    pub due_at: DateTime<Utc>,
     /// The data version that it shows.
     pub number: i64,
     /// The answer.
-    pub value: Vec<u8>,
+    pub value: Bytes,
 }
 
 impl Kept {
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut bytes = MAGIC.to_vec();
-        bytes.extend(self.computed_at.timestamp_millis().to_be_bytes());
-        bytes.extend(self.number.to_be_bytes());
-        let mut encoder = FrameEncoder::with_frame_info(FrameInfo::new().content_checksum(true), bytes);
-        // Writing into memory does not fail; if it ever did, the value would be unreadable, which is a miss.
-        let _ = encoder.write_all(&self.value);
-        encoder.finish().unwrap_or_default()
+    /// An answer that will live for `life`, the last tenth of it due.
+    pub(crate) fn new(now: DateTime<Utc>, life: Duration, number: i64, value: Vec<u8>) -> Self {
+        let life = TimeDelta::from_std(life * 9 / 10).unwrap_or(TimeDelta::MAX);
+        let due_at = now.checked_add_signed(life).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        Self { computed_at: now, due_at, number, value: value.into() }
     }
 
-    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
-        let (magic, rest) = bytes.split_first_chunk::<4>()?;
-        let (computed_at, rest) = rest.split_first_chunk::<8>()?;
-        let (number, frame) = rest.split_first_chunk::<8>()?;
-        if *magic != MAGIC {
+    /// Its bytes; none if it is too large to be kept.
+    pub(crate) fn encode(&self) -> Option<Vec<u8>> {
+        if self.value.len() > MAX {
             return None;
         }
-        let mut value = Vec::new();
-        FrameDecoder::new(frame).take(MAX).read_to_end(&mut value).ok()?;
-        let computed_at = DateTime::from_timestamp_millis(i64::from_be_bytes(*computed_at))?;
-        Some(Self { computed_at, number: i64::from_be_bytes(*number), value })
+        let length = u32::try_from(self.value.len()).ok()?;
+        let packed = lz4_flex::block::compress(&self.value);
+        let mut bytes = Vec::with_capacity(64 + packed.len());
+        bytes.extend(MAGIC);
+        bytes.extend(format!("{:0DIGITS$}", self.number.max(0)).into_bytes());
+        bytes.extend(self.computed_at.timestamp_millis().to_be_bytes());
+        bytes.extend(self.due_at.timestamp_millis().to_be_bytes());
+        bytes.extend(length.to_be_bytes());
+        bytes.extend(packed);
+        let sum = XxHash3_64::oneshot(&bytes);
+        bytes.extend(sum.to_be_bytes());
+        Some(bytes)
+    }
+
+    /// What [`Kept::encode`] wrote, or nothing.
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let (content, sum) = bytes.split_last_chunk::<8>()?;
+        let rest = content.strip_prefix(&MAGIC)?;
+        if XxHash3_64::oneshot(content) != u64::from_be_bytes(*sum) {
+            return None;
+        }
+        let (digits, rest) = rest.split_first_chunk::<DIGITS>()?;
+        let (computed_at, rest) = rest.split_first_chunk::<8>()?;
+        let (due_at, rest) = rest.split_first_chunk::<8>()?;
+        let (length, packed) = rest.split_first_chunk::<4>()?;
+        let length = usize::try_from(u32::from_be_bytes(*length)).ok().filter(|length| *length <= MAX)?;
+        let value = lz4_flex::block::decompress(packed, length).ok().filter(|value| value.len() == length)?;
+        Some(Self {
+            computed_at: DateTime::from_timestamp_millis(i64::from_be_bytes(*computed_at))?,
+            due_at: DateTime::from_timestamp_millis(i64::from_be_bytes(*due_at))?,
+            number: std::str::from_utf8(digits).ok()?.parse().ok()?,
+            value: value.into(),
+        })
     }
 }
 
@@ -51,33 +82,49 @@ mod tests {
     use super::*;
 
     fn kept(value: &[u8]) -> Kept {
-        Kept {
-            computed_at: DateTime::from_timestamp_millis(1_795_000_000_123).unwrap(),
-            number: 42,
-            value: value.to_vec(),
-        }
+        let now = DateTime::from_timestamp_millis(1_795_000_000_123).unwrap();
+        Kept::new(now, Duration::from_secs(100), 42, value.to_vec())
     }
 
     #[test]
     fn a_value_is_read_back_and_a_large_one_is_small() {
         for value in [&b""[..], b"{}", &[7; 200_000]] {
-            assert_eq!(Kept::decode(&kept(value).encode()), Some(kept(value)));
+            assert_eq!(Kept::decode(&kept(value).encode().unwrap()), Some(kept(value)));
         }
-        assert!(kept(&[7; 200_000]).encode().len() < 2_000);
+        assert!(kept(&[7; 200_000]).encode().unwrap().len() < 2_000);
+        assert_eq!(kept(b"").due_at - kept(b"").computed_at, TimeDelta::seconds(90));
+        assert_eq!(kept(&vec![7; MAX + 1]).encode(), None, "nobody could read it");
     }
 
     #[test]
     fn what_was_damaged_or_is_of_another_release_is_not_there() {
-        let good = kept(b"{\"minutes\": 480, \"entries\": 17}").encode();
-        for at in [0, 3, 20, good.len() / 2, good.len() - 1] {
+        let good = kept(b"{\"minutes\": 480, \"entries\": 17}").encode().unwrap();
+        for at in 0..good.len() {
             let mut bad = good.clone();
             bad[at] ^= 0x55;
-            assert_ne!(Kept::decode(&bad).map(|kept| kept.value), Some(kept(b"").value), "byte {at}");
-            assert!(Kept::decode(&bad).is_none_or(|read| read.value != b"garbage"), "byte {at}");
+            assert_eq!(Kept::decode(&bad), None, "byte {at}");
+            assert_eq!(Kept::decode(&good[..at]), None, "cut at {at}");
         }
-        for length in 0..good.len() {
-            assert_eq!(Kept::decode(&good[..length]), None, "cut at {length}");
-        }
+        assert_eq!(Kept::decode(&[&good[..], b"x"].concat()), None);
         assert_eq!(Kept::decode(b"<html>502 Bad Gateway</html>"), None);
+    }
+
+    #[test]
+    fn a_check_sum_does_not_make_a_bomb_harmless_the_length_does() {
+        let mut bytes = kept(b"{}").encode().unwrap();
+        bytes.truncate(bytes.len() - 8);
+        bytes[ORDER + 16..ORDER + 20].copy_from_slice(&u32::MAX.to_be_bytes());
+        let sum = XxHash3_64::oneshot(&bytes);
+        bytes.extend(sum.to_be_bytes());
+        assert_eq!(Kept::decode(&bytes), None);
+    }
+
+    #[test]
+    fn the_order_of_data_versions_is_that_of_their_bytes() {
+        let order = |number| {
+            let kept = Kept::new(DateTime::UNIX_EPOCH, Duration::ZERO, number, Vec::new());
+            kept.encode().unwrap()[..ORDER].to_vec()
+        };
+        assert!(order(9) < order(10) && order(10) < order(i64::MAX) && order(0) < order(9));
     }
 }

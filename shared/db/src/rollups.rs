@@ -16,54 +16,58 @@ const FOLD: &str = "
     with taken as (
       delete from rollup_changes
       where ctid = any (array(select ctid from rollup_changes where company_id = $1 limit $2))
-      returning user_id, day, action_code_id, work_mode, country, billable, status, minutes, billable_minutes, entries
+      returning user_id, day, action_code_id, work_mode, country, billable, status, minutes, billable_minutes,
+                absence_minutes, entries
     ), cells as materialized (
       select user_id, day, work_mode, country, sum(minutes) as minutes, sum(billable_minutes) as billable_minutes,
-             coalesce(sum(minutes) filter (where status in ('approved', 'invoiced')), 0) as approved_minutes,
+             sum(absence_minutes) as absence_minutes, coalesce(sum(minutes) filter (where status in ('approved', 'invoiced')), 0) as approved_minutes,
              coalesce(sum(minutes) filter (where status = 'pending_approval'), 0) as pending_minutes,
              sum(entries) as entries
       from taken group by user_id, day, work_mode, country
     ), place_days as (
       insert into rollup_places as p (company_id, grain, start, user_id, work_mode, country, minutes, billable_minutes,
-                                      approved_minutes, pending_minutes, entries, days)
-      select $1, 'd', day, user_id, work_mode, country, minutes, billable_minutes, approved_minutes, pending_minutes,
+                                      absence_minutes, approved_minutes, pending_minutes, entries, days)
+      select $1, 'd', day, user_id, work_mode, country, minutes, billable_minutes, absence_minutes, approved_minutes, pending_minutes,
              entries, (minutes > 0)::int from cells
       on conflict (company_id, grain, start, user_id, work_mode, country) do update set
         minutes = p.minutes + excluded.minutes, billable_minutes = p.billable_minutes + excluded.billable_minutes,
+        absence_minutes = p.absence_minutes + excluded.absence_minutes,
         approved_minutes = p.approved_minutes + excluded.approved_minutes,
         pending_minutes = p.pending_minutes + excluded.pending_minutes, entries = p.entries + excluded.entries,
         days = (p.minutes + excluded.minutes > 0)::int
       returning p.start, p.user_id, p.work_mode, p.country, p.minutes
     ), place_months as (
       insert into rollup_places as p (company_id, grain, start, user_id, work_mode, country, minutes, billable_minutes,
-                                      approved_minutes, pending_minutes, entries, days)
+                                      absence_minutes, approved_minutes, pending_minutes, entries, days)
       select $1, 'm', date_trunc('month', c.day)::date, c.user_id, c.work_mode, c.country, sum(c.minutes),
-             sum(c.billable_minutes), sum(c.approved_minutes), sum(c.pending_minutes), sum(c.entries),
+             sum(c.billable_minutes), sum(c.absence_minutes), sum(c.approved_minutes), sum(c.pending_minutes), sum(c.entries),
              sum((d.minutes > 0)::int - (d.minutes - c.minutes > 0)::int)
       from cells c join place_days d on d.start = c.day and d.user_id = c.user_id and d.work_mode = c.work_mode
         and d.country = c.country
       group by 3, c.user_id, c.work_mode, c.country
       on conflict (company_id, grain, start, user_id, work_mode, country) do update set
         minutes = p.minutes + excluded.minutes, billable_minutes = p.billable_minutes + excluded.billable_minutes,
+        absence_minutes = p.absence_minutes + excluded.absence_minutes,
         approved_minutes = p.approved_minutes + excluded.approved_minutes,
         pending_minutes = p.pending_minutes + excluded.pending_minutes, entries = p.entries + excluded.entries,
         days = p.days + excluded.days
     ), users as (
-      insert into rollup_users as u (company_id, grain, start, user_id, minutes, billable_minutes, approved_minutes,
+      insert into rollup_users as u (company_id, grain, start, user_id, minutes, billable_minutes, absence_minutes, approved_minutes,
                                      pending_minutes, entries)
-      select $1, g.grain, g.start, c.user_id, sum(c.minutes), sum(c.billable_minutes), sum(c.approved_minutes),
+      select $1, g.grain, g.start, c.user_id, sum(c.minutes), sum(c.billable_minutes), sum(c.absence_minutes), sum(c.approved_minutes),
              sum(c.pending_minutes), sum(c.entries)
       from cells c cross join lateral (values ('w'::\"char\", date_trunc('week', c.day)::date),
                                               ('m'::\"char\", date_trunc('month', c.day)::date)) as g (grain, start)
       group by g.grain, g.start, c.user_id
       on conflict (company_id, grain, start, user_id) do update set
         minutes = u.minutes + excluded.minutes, billable_minutes = u.billable_minutes + excluded.billable_minutes,
+        absence_minutes = u.absence_minutes + excluded.absence_minutes,
         approved_minutes = u.approved_minutes + excluded.approved_minutes,
         pending_minutes = u.pending_minutes + excluded.pending_minutes, entries = u.entries + excluded.entries
     ), teams as (
-      insert into rollup_teams as t (company_id, grain, start, team_id, minutes, billable_minutes, approved_minutes,
+      insert into rollup_teams as t (company_id, grain, start, team_id, minutes, billable_minutes, absence_minutes, approved_minutes,
                                      pending_minutes, entries)
-      select $1, g.grain, g.start, m.team_id, sum(c.minutes), sum(c.billable_minutes), sum(c.approved_minutes),
+      select $1, g.grain, g.start, m.team_id, sum(c.minutes), sum(c.billable_minutes), sum(c.absence_minutes), sum(c.approved_minutes),
              sum(c.pending_minutes), sum(c.entries)
       from cells c
       join team_members m on m.company_id = $1 and m.user_id = c.user_id and m.deleted_at is null
@@ -72,6 +76,7 @@ const FOLD: &str = "
       group by g.grain, g.start, m.team_id
       on conflict (company_id, grain, start, team_id) do update set
         minutes = t.minutes + excluded.minutes, billable_minutes = t.billable_minutes + excluded.billable_minutes,
+        absence_minutes = t.absence_minutes + excluded.absence_minutes,
         approved_minutes = t.approved_minutes + excluded.approved_minutes,
         pending_minutes = t.pending_minutes + excluded.pending_minutes, entries = t.entries + excluded.entries
     ), codes as (
@@ -143,9 +148,10 @@ const REBUILD: [Step; 6] = [
            group by company_id, day, action_code_id, work_mode, country, billable, status
          )
          insert into rollup_places (company_id, grain, start, user_id, work_mode, country, minutes, billable_minutes,
-                                    approved_minutes, pending_minutes, entries, days)
+                                    absence_minutes, approved_minutes, pending_minutes, entries, days)
          select e.company_id, 'd', e.day, e.user_id, e.work_mode, e.country, sum(e.duration_min),
                 coalesce(sum(e.duration_min) filter (where is_billable(e.billable, c.billable_default, c.type)), 0),
+                coalesce(sum(e.duration_min) filter (where is_absence(c.code)), 0),
                 coalesce(sum(e.duration_min) filter (where e.status in ('approved', 'invoiced')), 0),
                 coalesce(sum(e.duration_min) filter (where e.status = 'pending_approval'), 0), count(*),
                 (sum(e.duration_min) > 0)::int
@@ -156,21 +162,21 @@ const REBUILD: [Step; 6] = [
     (
         "places",
         "insert into rollup_places (company_id, grain, start, user_id, work_mode, country, minutes, billable_minutes,
-                                    approved_minutes, pending_minutes, entries, days)
+                                    absence_minutes, approved_minutes, pending_minutes, entries, days)
          select company_id, 'm', date_trunc('month', start)::date, user_id, work_mode, country, sum(minutes),
-                sum(billable_minutes), sum(approved_minutes), sum(pending_minutes), sum(entries), sum(days)
+                sum(billable_minutes), sum(absence_minutes), sum(approved_minutes), sum(pending_minutes), sum(entries), sum(days)
          from rollup_places where company_id = $1 and grain = 'd'
          group by company_id, 3, user_id, work_mode, country",
     ),
     (
         "people",
-        "insert into rollup_users (company_id, grain, start, user_id, minutes, billable_minutes, approved_minutes,
+        "insert into rollup_users (company_id, grain, start, user_id, minutes, billable_minutes, absence_minutes, approved_minutes,
                                    pending_minutes, entries)
          select company_id, 'w', date_trunc('week', start)::date, user_id, sum(minutes), sum(billable_minutes),
-                sum(approved_minutes), sum(pending_minutes), sum(entries)
+                sum(absence_minutes), sum(approved_minutes), sum(pending_minutes), sum(entries)
          from rollup_places where company_id = $1 and grain = 'd' group by company_id, 3, user_id
          union all
-         select company_id, 'm', start, user_id, sum(minutes), sum(billable_minutes), sum(approved_minutes),
+         select company_id, 'm', start, user_id, sum(minutes), sum(billable_minutes), sum(absence_minutes), sum(approved_minutes),
                 sum(pending_minutes), sum(entries)
          from rollup_places where company_id = $1 and grain = 'm' group by company_id, start, user_id",
     ),
@@ -178,15 +184,15 @@ const REBUILD: [Step; 6] = [
         "teams",
         "with days as (
            select r.start, m.team_id, sum(r.minutes) as minutes, sum(r.billable_minutes) as billable_minutes,
-                  sum(r.approved_minutes) as approved_minutes, sum(r.pending_minutes) as pending_minutes,
+                  sum(r.absence_minutes) as absence_minutes, sum(r.approved_minutes) as approved_minutes, sum(r.pending_minutes) as pending_minutes,
                   sum(r.entries) as entries
            from rollup_places r
            join team_members m on m.company_id = r.company_id and m.user_id = r.user_id and m.deleted_at is null
            where r.company_id = $1 and r.grain = 'd' group by r.start, m.team_id
          )
-         insert into rollup_teams (company_id, grain, start, team_id, minutes, billable_minutes, approved_minutes,
+         insert into rollup_teams (company_id, grain, start, team_id, minutes, billable_minutes, absence_minutes, approved_minutes,
                                    pending_minutes, entries)
-         select $1, g.grain, g.start, team_id, sum(minutes), sum(billable_minutes), sum(approved_minutes),
+         select $1, g.grain, g.start, team_id, sum(minutes), sum(billable_minutes), sum(absence_minutes), sum(approved_minutes),
                 sum(pending_minutes), sum(entries)
          from days d
          cross join lateral (values ('d'::\"char\", d.start), ('w'::\"char\", date_trunc('week', d.start)::date),
