@@ -250,19 +250,19 @@ create trigger entries_deleted after delete on timesheet_entries
 -- of them if it becomes a code of absence or stops being one.
 create function code_changed() returns trigger language plpgsql as $$
 declare
-  billable int := is_billable('auto', new.billable_default, new.type)::int
+  more_billable int := is_billable('auto', new.billable_default, new.type)::int
                   - is_billable('auto', old.billable_default, old.type)::int;
-  absence int := is_absence(new.code)::int - is_absence(old.code)::int;
+  more_absence int := is_absence(new.code)::int - is_absence(old.code)::int;
 begin
-  if billable = 0 and absence = 0 then return null; end if;
+  if more_billable = 0 and more_absence = 0 then return null; end if;
   perform lock_codes(new.company_id, true);
   insert into rollup_changes
   select e.company_id, e.user_id, e.day, e.action_code_id, e.work_mode, e.country, e.billable, e.status, 0,
-         case e.billable when 'auto' then code_changed.billable * sum(e.duration_min) else 0 end,
-         absence * sum(e.duration_min), 0
+         case e.billable when 'auto' then more_billable * sum(e.duration_min) else 0 end,
+         more_absence * sum(e.duration_min), 0
   from timesheet_entries e
   where e.company_id = new.company_id and e.action_code_id = new.id and e.deleted_at is null and e.duration_min > 0
-    and (e.billable = 'auto' or absence <> 0)
+    and (e.billable = 'auto' or more_absence <> 0)
   group by 1, 2, 3, 4, 5, 6, 7, 8;
   return null;
 end $$;

@@ -33,10 +33,33 @@ pub struct Database {
 pub enum Cache {
     /// In the process.
     Memory,
+    /// Valkey or Redis.
+    Shared {
+        /// Where it is.
+        at: CacheAddress,
+        /// With `CACHE_AUTH=iam`: as whom and to which cache to log in.
+        iam: Option<CacheLogin>,
+        /// `CACHE_CA_FILE`.
+        ca_file: Option<PathBuf>,
+    },
+}
+
+/// Where a shared cache is.
+#[derive(Clone)]
+pub enum CacheAddress {
     /// `CACHE_URL`.
     Url(String),
     /// `CACHE_NAME`: the endpoint is asked for while the function starts.
     Name(String),
+}
+
+/// What a token for a cache is made for.
+#[derive(Clone)]
+pub struct CacheLogin {
+    /// `CACHE_USER`.
+    pub user: String,
+    /// `CACHE_NAME`.
+    pub cache: String,
 }
 
 /// Everything a function may be told.
@@ -48,7 +71,7 @@ pub struct Config {
     pub log_level: String,
     /// `DATABASE_*`; absent in the one function that has no database (`queue-push`).
     pub database: Option<Database>,
-    /// `CACHE_URL`, `CACHE_NAME`.
+    /// `CACHE_*`.
     pub cache: Cache,
     /// `*_QUEUE_URL`; none is the PostgreSQL queue.
     pub queues: queue::Urls,
@@ -120,11 +143,9 @@ impl Config {
             }
         };
 
-        let cache = match (get("CACHE_URL"), get("CACHE_NAME")) {
-            (Some(url), _) if url == "memory" => Cache::Memory,
-            (Some(url), _) => Cache::Url(url),
-            (None, Some(name)) => Cache::Name(name),
-            (None, None) => unset("CACHE_URL", "memory").map(|()| Cache::Memory)?,
+        let cache = match cache(&get)? {
+            Some(cache) => cache,
+            None => unset("CACHE_URL", "memory").map(|()| Cache::Memory)?,
         };
         let mut queues: queue::Urls = [const { None }; QueueName::ALL.len()];
         for queue in QueueName::ALL {
@@ -211,6 +232,30 @@ impl Config {
         }
         lost
     }
+}
+
+/// None if nothing says which.
+fn cache(get: Lookup<'_>) -> Result<Option<Cache>, ConfigError> {
+    let name = get("CACHE_NAME");
+    let at = match (get("CACHE_URL"), &name) {
+        (Some(url), _) if url == "memory" => return Ok(Some(Cache::Memory)),
+        (Some(url), _) => CacheAddress::Url(url),
+        (None, Some(name)) => CacheAddress::Name(name.clone()),
+        (None, None) => return Ok(None),
+    };
+    let iam = match get("CACHE_AUTH").as_deref() {
+        None | Some("url") => None,
+        Some("iam") => {
+            if matches!(&at, CacheAddress::Url(url) if !url.starts_with("rediss://")) {
+                return Err(wrong("CACHE_URL", "CACHE_AUTH=iam needs TLS: rediss://host:port"));
+            }
+            let needed = |variable| wrong(variable, "not set; CACHE_AUTH=iam needs it to sign its tokens");
+            let user = get("CACHE_USER").ok_or_else(|| needed("CACHE_USER"))?;
+            Some(CacheLogin { user, cache: name.ok_or_else(|| needed("CACHE_NAME"))? })
+        }
+        Some(other) => return Err(wrong("CACHE_AUTH", format!("{other} is not iam or url"))),
+    };
+    Ok(Some(Cache::Shared { at, iam, ca_file: get("CACHE_CA_FILE").map(Into::into) }))
 }
 
 fn database(get: Lookup<'_>) -> Result<Option<Database>, ConfigError> {
@@ -338,6 +383,31 @@ mod tests {
         assert!(read(&[]).unwrap().legacy_tokens);
         assert!(!read(&[("LEGACY_TOKENS", "off")]).unwrap().legacy_tokens);
         assert!(read(&[("LEGACY_TOKENS", "no")]).unwrap_err().to_string().starts_with("LEGACY_TOKENS"));
+    }
+
+    #[test]
+    fn a_token_for_the_cache_needs_tls_a_user_and_a_name() {
+        let iam = ("CACHE_AUTH", "iam");
+        let (tls, user, name) =
+            (("CACHE_URL", "rediss://cache:6379"), ("CACHE_USER", "gogotime"), ("CACHE_NAME", "Reports"));
+        let refused = |variables: &[(&str, &str)]| read(variables).unwrap_err().to_string();
+        assert!(refused(&[iam, user, name, ("CACHE_URL", "redis://cache:6379")]).starts_with("CACHE_URL"));
+        assert!(refused(&[iam, tls, name]).starts_with("CACHE_USER"));
+        assert!(refused(&[iam, tls, user]).starts_with("CACHE_NAME"));
+        assert!(refused(&[("CACHE_AUTH", "password"), tls]).starts_with("CACHE_AUTH"));
+        let Cache::Shared { at, iam: Some(login), .. } = read(&[iam, tls, user, name]).unwrap().cache else {
+            panic!("a token is needed");
+        };
+        assert!(matches!(at, CacheAddress::Url(url) if url == tls.1), "the address wins over the name");
+        assert_eq!((login.user.as_str(), login.cache.as_str()), ("gogotime", "Reports"));
+        let Cache::Shared { at, iam: None, .. } = read(&[name]).unwrap().cache else {
+            panic!("no token is needed");
+        };
+        assert!(matches!(at, CacheAddress::Name(found) if found == "Reports"));
+        assert!(
+            matches!(read(&[iam, ("CACHE_URL", "memory")]).unwrap().cache, Cache::Memory),
+            "switched off"
+        );
     }
 
     #[test]

@@ -120,18 +120,32 @@ impl App {
     }
 
     async fn open_cache(&self) -> Cache {
-        let url = match &self.0.config.cache {
-            config::Cache::Memory => return Cache::memory(),
-            config::Cache::Url(url) => url.clone(),
-            config::Cache::Name(name) => match cache::discover(self.aws(), name).await {
-                Ok(url) => url,
+        let config::Cache::Shared { at, iam, ca_file } = &self.0.config.cache else {
+            return Cache::memory();
+        };
+        let found = match at {
+            // A replication group that asks for tokens is given by its name.
+            config::CacheAddress::Url(url) => cache::Discovered { url: url.clone(), serverless: true },
+            config::CacheAddress::Name(name) => match cache::discover(self.aws(), name).await {
+                Ok(found) => found,
                 Err(error) => {
                     tracing::error!(%error, "the cache was not found; this process keeps its own");
                     return Cache::memory();
                 }
             },
         };
-        Cache::redis(cache::Settings { url, ..cache::Settings::default() }).unwrap_or_else(|error| {
+        let auth = iam.as_ref().map_or(cache::Auth::Url, |login| {
+            cache::Auth::Iam(cache::Iam {
+                user: login.user.clone(),
+                cache: login.cache.clone(),
+                serverless: found.serverless,
+                region: Region::new(self.0.config.region.clone()),
+                credentials: credentials(),
+            })
+        });
+        let settings =
+            cache::Settings { url: found.url, ca_file: ca_file.clone(), auth, ..cache::Settings::default() };
+        Cache::redis(settings).unwrap_or_else(|error| {
             tracing::error!(%error, "no cache; this process keeps its own");
             Cache::memory()
         })

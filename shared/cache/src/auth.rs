@@ -24,8 +24,10 @@ pub enum Auth {
 pub struct Iam {
     /// The ElastiCache user, which is also the name to log in with.
     pub user: String,
-    /// The serverless cache's name.
+    /// The cache's name.
     pub cache: String,
+    /// Whether it is a serverless cache, or else a replication group.
+    pub serverless: bool,
     /// Its region.
     pub region: Region,
     /// Whose signature.
@@ -59,11 +61,12 @@ impl Iam {
             .into();
         // The cache's name stands where a host would; ElastiCache compares it in lower case.
         let mut url = url::Url::parse(&format!("http://{}/", self.cache.to_lowercase())).ok()?;
-        url.query_pairs_mut()
-            .append_pair("Action", "connect")
-            .append_pair("User", &self.user)
-            .append_pair("ResourceType", "ServerlessCache");
-        let request = SignableRequest::new("GET", url.as_str(), std::iter::empty(), SignableBody::Bytes(&[])).ok()?;
+        url.query_pairs_mut().append_pair("Action", "connect").append_pair("User", &self.user);
+        if self.serverless {
+            url.query_pairs_mut().append_pair("ResourceType", "ServerlessCache");
+        }
+        let request =
+            SignableRequest::new("GET", url.as_str(), std::iter::empty(), SignableBody::Bytes(&[])).ok()?;
         let (instructions, _) = sign(request, &params).ok()?.into_parts();
         for (name, value) in instructions.params() {
             url.query_pairs_mut().append_pair(name, value);

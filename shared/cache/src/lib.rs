@@ -10,35 +10,35 @@
 //! value. A lease can only save work, never make a value wrong, because a key names one state of the data.
 
 mod auth;
+mod breaker;
+mod connection;
 mod discover;
 mod kept;
+mod lease;
 mod redis_cache;
+mod settings;
+mod turns;
 
 pub use auth::{Auth, Iam};
-pub use discover::{DiscoverError, discover};
+pub use discover::{DiscoverError, Discovered, discover};
 pub use kept::Kept;
+pub use settings::{BadSettings, Limits, Settings};
 
 use chrono::{DateTime, Utc};
-use moka::sync::Cache as Memory;
-use redis_cache::{Got, Lease, Redis};
+use lease::Lease;
+use moka::{policy::EvictionPolicy, sync::Cache as Memory};
+use redis_cache::{Claim, Got, Redis, value_key};
 use std::{
-    collections::HashMap,
     future::Future,
-    path::PathBuf,
-    sync::{Arc, Mutex, Weak},
+    sync::Arc,
     time::{Duration, Instant},
 };
 use telemetry::Metric;
-use tokio::sync::Mutex as Turn;
+use tokio::time::{Instant as Deadline, sleep, timeout_at};
+use turns::Turns;
 
-/// Bytes that the process may hold.
+/// Bytes that the process may hold, and again as many of the newest answers for when the data cannot be read.
 const MEMORY_BYTES: u64 = 8 * 1024 * 1024;
-/// How long the process holds a value.
-const MEMORY_TTL: Duration = Duration::from_secs(60);
-/// How long the shared cache holds one; a tenth of it, at random, less, so that not all end at once.
-const SHARED_TTL: Duration = Duration::from_secs(24 * 3600);
-/// How long a computation may take before somebody else begins it too.
-const LEASE: Duration = Duration::from_secs(10);
 /// How often a process that waits for another's computation looks for it: first, and at most.
 const LOOK: (Duration, Duration) = (Duration::from_millis(3), Duration::from_millis(40));
 
@@ -73,53 +73,56 @@ pub struct Answer {
     pub kept: Arc<Kept>,
     /// Where it came from.
     pub origin: Origin,
+    /// It expires soon, and this caller alone, of all processes, is asked to have it computed anew through the queue
+    /// ([`Cache::refresh`]). (A function cannot do that after its reply: it is frozen.)
+    pub due: bool,
 }
 
-/// How to reach the shared cache.
-#[derive(Clone, Debug, Default)]
-pub struct Settings {
-    /// `redis://host:port` or `rediss://host:port`.
-    pub url: String,
-    /// PEM file of the roots that its certificate is checked against; the system's when unset.
-    pub ca_file: Option<PathBuf>,
-    /// How to log in.
-    pub auth: Auth,
+impl Answer {
+    fn new(kept: Arc<Kept>, origin: Origin) -> Self {
+        Self { kept, origin, due: false }
+    }
 }
-
-/// The URL is not one of `redis://…`, `rediss://…`.
-#[derive(Debug, thiserror::Error)]
-#[error("CACHE_URL must be redis://host:port, rediss://host:port or memory")]
-pub struct BadUrl;
 
 /// The cache. Cheap to clone.
 #[derive(Clone)]
 pub struct Cache {
+    /// By the shared cache's key.
     memory: Memory<String, Arc<Kept>>,
-    /// The newest answer of each name, for when the data cannot be read.
+    /// By name: the newest answer.
     last: Memory<String, Arc<Kept>>,
-    /// Who computes what in this process.
-    turns: Arc<Mutex<HashMap<String, Weak<Turn<()>>>>>,
+    turns: Turns,
     shared: Option<Arc<Redis>>,
+    limits: Limits,
 }
 
 impl Cache {
     /// Only the process's own.
     pub fn memory() -> Self {
-        let memory = |ttl: Option<Duration>| {
-            let builder = Memory::builder()
-                .max_capacity(MEMORY_BYTES)
-                .weigher(|key: &String, kept: &Arc<Kept>| u32::try_from(key.len() + kept.value.len()).unwrap_or(u32::MAX));
-            match ttl {
-                Some(ttl) => builder.time_to_live(ttl).build(),
-                None => builder.build(),
-            }
-        };
-        Self { memory: memory(Some(MEMORY_TTL)), last: memory(None), turns: Arc::default(), shared: None }
+        Self::new(Limits::default(), None)
     }
 
     /// With Valkey or Redis behind it. Nothing is connected before the first look-up.
-    pub fn redis(settings: Settings) -> Result<Self, BadUrl> {
-        Ok(Self { shared: Some(Arc::new(Redis::new(settings).ok_or(BadUrl)?)), ..Self::memory() })
+    pub fn redis(settings: Settings) -> Result<Self, BadSettings> {
+        Ok(Self::new(settings.limits, Some(Arc::new(Redis::new(settings)?))))
+    }
+
+    fn new(limits: Limits, shared: Option<Arc<Redis>>) -> Self {
+        // The oldest goes first: what was asked for most often is of no use once its data version has passed.
+        let memory = || {
+            Memory::builder().max_capacity(MEMORY_BYTES).eviction_policy(EvictionPolicy::lru()).weigher(
+                |key: &String, kept: &Arc<Kept>| {
+                    u32::try_from(key.len() + kept.value.len()).unwrap_or(u32::MAX)
+                },
+            )
+        };
+        Self {
+            memory: memory().time_to_live(limits.memory).build(),
+            last: memory().build(),
+            turns: Turns::default(),
+            shared,
+            limits,
+        }
     }
 
     /// `redis` or `memory`, for the health report.
@@ -144,45 +147,74 @@ impl Cache {
         now: DateTime<Utc>,
         compute: impl Future<Output = Result<Vec<u8>, E>> + Send,
     ) -> Result<Answer, E> {
-        let key = format!("{}:{}", wanted.name, wanted.version);
-        if let Some(answer) = self.remembered(&key) {
-            return Ok(answer);
+        let key = value_key(wanted);
+        if let Some(kept) = self.memory.get(&key) {
+            telemetry::add(Metric::CacheLookups, &["memory", "hit"], 1);
+            return Ok(Answer::new(kept, Origin::Hit));
         }
         telemetry::add(Metric::CacheLookups, &["memory", "miss"], 1);
-        let turn = self.turn(&key);
-        let waited = turn.try_lock().is_err();
-        let _turn = turn.lock().await;
-        if waited && let Some(answer) = self.remembered(&key) {
+        // Never longer than this in all, whoever else is slow or fails.
+        let until = Deadline::now() + self.limits.wait;
+        let turn = self.turns.of(&key);
+        let mut place = timeout_at(until, turn.come()).await.ok();
+        let earlier = place.as_deref().and_then(Option::clone).or_else(|| self.memory.get(&key));
+        if let Some(kept) = earlier {
             telemetry::add(Metric::CacheComputations, &["suppressed"], 1);
-            return Ok(answer);
+            return Ok(Answer::new(kept, Origin::Hit));
         }
-        let (lease, origin) = match self.find(&key).await {
+        let found = match &self.shared {
+            None => Found::Off,
+            Some(_) if place.is_none() => Found::Late,
+            Some(shared) => find(shared, wanted, &key, until).await,
+        };
+        let (lease, origin) = match found {
             Found::Kept(kept) => {
-                self.remember(wanted, key, &kept);
-                return Ok(Answer { kept, origin: Origin::Hit });
+                let due = match &self.shared {
+                    Some(shared) if kept.due_at <= now => {
+                        shared.first_to_notice(wanted, self.limits.shared / 10).await
+                    }
+                    _ => false,
+                };
+                self.remember(wanted, key.clone(), &kept);
+                if let Some(place) = &mut place {
+                    **place = Some(Arc::clone(&kept));
+                }
+                return Ok(Answer { kept, origin: Origin::Hit, due });
             }
-            Found::Nothing(lease) => (Some(lease), Origin::Miss),
+            Found::Ours(lease) => (Some(lease), Origin::Miss),
+            Found::Late => {
+                telemetry::add(Metric::CacheComputations, &["late"], 1);
+                (None, Origin::Miss)
+            }
             Found::Off => (None, Origin::Off),
         };
-        let started = Instant::now();
-        let computed = compute.await;
-        telemetry::observe(Metric::CacheComputationDuration, &[], started.elapsed().as_secs_f64() * 1000.0);
-        let value = match computed {
-            Ok(value) => value,
-            Err(error) => {
-                if let (Some(shared), Some(lease)) = (&self.shared, lease) {
-                    shared.release(&key, lease).await;
-                }
-                return Err(error);
-            }
-        };
-        telemetry::add(Metric::CacheComputations, &["done"], 1);
-        let kept = Arc::new(Kept { computed_at: now, number: wanted.number, value });
-        if let (Some(shared), Some(lease)) = (&self.shared, lease) {
-            shared.put(&key, &wanted.name, &kept.encode(), jittered(SHARED_TTL), lease).await;
+        let kept = self.compute(wanted, now, compute, lease, origin == Origin::Miss, "done").await?;
+        if let Some(place) = &mut place {
+            **place = Some(Arc::clone(&kept));
         }
-        self.remember(wanted, key, &kept);
-        Ok(Answer { kept, origin })
+        Ok(Answer::new(kept, origin))
+    }
+
+    /// Computes the answer although there is one, so that the one that is due does not expire while it is asked for
+    /// often. None if somebody else is computing it, or if there is no shared cache to keep it for the others.
+    pub async fn refresh<E>(
+        &self,
+        wanted: &Lookup,
+        now: DateTime<Utc>,
+        compute: impl Future<Output = Result<Vec<u8>, E>> + Send,
+    ) -> Result<Option<Answer>, E> {
+        let Some(shared) = &self.shared else { return Ok(None) };
+        let lease = Lease::new(shared, wanted);
+        match shared.claim(wanted, lease.token, false).await {
+            Some(Claim::Ours) => {}
+            Some(Claim::Taken(_) | Claim::Value(_)) => {
+                lease.forget();
+                return Ok(None);
+            }
+            None => return Ok(None),
+        }
+        let kept = self.compute(wanted, now, compute, Some(lease), true, "refreshed").await?;
+        Ok(Some(Answer::new(kept, Origin::Miss)))
     }
 
     /// The last answer of this name that anybody computed, however old its data: for when the data cannot be read.
@@ -191,7 +223,7 @@ impl Cache {
         let theirs = match &self.shared {
             Some(shared) => match shared.last(name).await {
                 Got::Value(bytes) => Kept::decode(&bytes).map(Arc::new),
-                Got::Nothing | Got::Down => None,
+                Got::Nothing | Got::Unreadable | Got::Down => None,
             },
             None => None,
         };
@@ -201,13 +233,42 @@ impl Cache {
             (None, None) => return None,
         };
         telemetry::add(Metric::CacheComputations, &["stale"], 1);
-        Some(Answer { kept, origin: Origin::Stale })
+        Some(Answer::new(kept, Origin::Stale))
     }
 
-    fn remembered(&self, key: &str) -> Option<Answer> {
-        let kept = self.memory.get(key)?;
-        telemetry::add(Metric::CacheLookups, &["memory", "hit"], 1);
-        Some(Answer { kept, origin: Origin::Hit })
+    async fn compute<E>(
+        &self,
+        wanted: &Lookup,
+        now: DateTime<Utc>,
+        compute: impl Future<Output = Result<Vec<u8>, E>> + Send,
+        lease: Option<Lease>,
+        keep: bool,
+        outcome: &str,
+    ) -> Result<Arc<Kept>, E> {
+        let started = Instant::now();
+        let computed = compute.await;
+        telemetry::observe(Metric::CacheComputationDuration, &[], started.elapsed().as_secs_f64() * 1000.0);
+        let value = match computed {
+            Ok(value) => value,
+            Err(error) => {
+                if let Some(lease) = lease {
+                    lease.release().await;
+                }
+                return Err(error);
+            }
+        };
+        telemetry::add(Metric::CacheComputations, &[outcome], 1);
+        let life = jittered(self.limits.shared);
+        let kept = Arc::new(Kept::new(now, life, wanted.number, value));
+        if keep
+            && let Some(shared) = &self.shared
+            && let Some(bytes) = kept.encode()
+        {
+            let token = lease.map_or(0, Lease::forget);
+            shared.put(wanted, &bytes, life, token).await;
+        }
+        self.remember(wanted, value_key(wanted), &kept);
+        Ok(kept)
     }
 
     fn remember(&self, wanted: &Lookup, key: String, kept: &Arc<Kept>) {
@@ -216,56 +277,68 @@ impl Cache {
             self.last.insert(wanted.name.clone(), Arc::clone(kept));
         }
     }
-
-    /// Looks in the shared cache, and waits for a computation that is under way elsewhere.
-    async fn find(&self, key: &str) -> Found {
-        let Some(shared) = &self.shared else { return Found::Off };
-        let until = Instant::now() + LEASE;
-        let mut pause = LOOK.0;
-        let mut first = true;
-        loop {
-            match shared.get(key).await {
-                Got::Value(bytes) => match Kept::decode(&bytes) {
-                    Some(kept) => return Found::Kept(Arc::new(kept)),
-                    None => telemetry::add(Metric::CacheLookups, &["redis", "unreadable"], 1),
-                },
-                Got::Nothing => {}
-                Got::Down => return Found::Off,
-            }
-            match shared.lease(key, LEASE).await {
-                Some(Lease::Ours(token)) => return Found::Nothing(token),
-                Some(Lease::Taken) if Instant::now() < until => {}
-                Some(Lease::Taken) | None => return Found::Off,
-            }
-            if std::mem::take(&mut first) {
-                telemetry::add(Metric::CacheComputations, &["waited"], 1);
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LOOK.1);
-        }
-    }
-
-    fn turn(&self, key: &str) -> Arc<Turn<()>> {
-        let Ok(mut turns) = self.turns.lock() else { return Arc::default() };
-        if let Some(turn) = turns.get(key).and_then(Weak::upgrade) {
-            return turn;
-        }
-        turns.retain(|_, turn| turn.strong_count() > 0);
-        let turn = Arc::default();
-        turns.insert(key.to_owned(), Arc::downgrade(&turn));
-        turn
-    }
 }
 
 /// What looking in the shared cache comes to.
 enum Found {
     Kept(Arc<Kept>),
     /// Nothing, and computing it is ours.
-    Nothing(u64),
-    /// There is nobody to ask, or to wait for any longer.
+    Ours(Lease),
+    /// Somebody has been computing it for too long.
+    Late,
+    /// There is nobody to ask.
     Off,
 }
 
-fn jittered(ttl: Duration) -> Duration {
-    ttl - ttl.mul_f64(f64::from(rand::random::<u8>()) / 2560.0)
+/// Looks in the shared cache, and waits for a computation that is under way elsewhere.
+async fn find(shared: &Arc<Redis>, wanted: &Lookup, key: &str, until: Deadline) -> Found {
+    let mut value_counts = match shared.get(key).await {
+        Got::Value(bytes) => match readable(&bytes) {
+            Some(kept) => return Found::Kept(kept),
+            None => false,
+        },
+        Got::Unreadable => false,
+        Got::Nothing => true,
+        Got::Down => return Found::Off,
+    };
+    let lease = Lease::new(shared, wanted);
+    let mut pause = LOOK.0;
+    let mut waits = false;
+    let found = loop {
+        match shared.claim(wanted, lease.token, value_counts).await {
+            Some(Claim::Ours) => return Found::Ours(lease),
+            // What cannot be read does not count: next time the lease is asked for in spite of it.
+            Some(Claim::Value(bytes)) => match readable(&bytes) {
+                Some(kept) => break Found::Kept(kept),
+                None => value_counts = false,
+            },
+            Some(Claim::Taken(left)) => {
+                if Deadline::now() >= until {
+                    break Found::Late;
+                }
+                if !std::mem::replace(&mut waits, true) {
+                    telemetry::add(Metric::CacheComputations, &["waited"], 1);
+                }
+                sleep(pause.min(left)).await;
+                pause = (pause * 2).min(LOOK.1);
+                value_counts = true;
+            }
+            // We may have it and not know: dropped, it is given back.
+            None => return Found::Off,
+        }
+    };
+    lease.forget();
+    found
+}
+
+fn readable(bytes: &[u8]) -> Option<Arc<Kept>> {
+    let kept = Kept::decode(bytes).map(Arc::new);
+    if kept.is_none() {
+        telemetry::add(Metric::CacheLookups, &["redis", "unreadable"], 1);
+    }
+    kept
+}
+
+fn jittered(life: Duration) -> Duration {
+    life.mul_f64(1.0 - f64::from(rand::random::<u8>()) / 2560.0)
 }

@@ -1,242 +1,286 @@
-//! Valkey or Redis, within a budget: whatever happens to it, a look-up costs at most [`COMMAND`], a connection at
-//! most [`CONNECT`], and after a few failures in a row nothing for [`OPEN`].
+//! Valkey or Redis, within limits: whatever happens to it, a command costs at most [`Limits::command`], and after two
+//! failures in a row nothing for [`Limits::open`].
+//!
+//! All keys of a name have its hash tag (`{name}`): in a cluster they are in one slot, where a script may use them
+//! together.
 
-use crate::{Auth, Settings};
-use redis::{
-    Client, ConnectionInfo, FromRedisValue, IntoConnectionInfo, Pipeline, TlsCertificates, aio::MultiplexedConnection,
+use crate::{
+    BadSettings, Limits, Lookup, Settings,
+    breaker::{Breaker, Change},
+    connection::{Connector, late},
+    kept::{MAGIC, ORDER},
 };
+use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, ServerErrorKind, Value};
 use std::{
-    sync::{
-        Mutex as StdMutex,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 use telemetry::Metric;
-use tokio::{sync::Mutex, time::timeout};
+use tokio::time::{Instant as Deadline, timeout_at};
 
-/// What one command may cost.
-const COMMAND: Duration = Duration::from_millis(40);
-/// What connecting may cost in a request; before the first one there is more time ([`Redis::ping`]).
-const CONNECT: Duration = Duration::from_millis(100);
-/// What connecting may cost before the first request.
-const BOOT: Duration = Duration::from_secs(2);
-/// Failures in a row that open the breaker.
-const FAILURES: u32 = 2;
-/// How long it stays open before one look-up tries again.
-const OPEN: Duration = Duration::from_secs(2);
-/// Before every key, so that a cache can be shared with other programs.
-const PREFIX: &str = "gogotime:";
+/// Gives out the lease of a value that is not there. KEYS: value, lease. ARGV: token, life in ms, whether a value that
+/// is there counts. Answers with the value, with 0 for the lease, or with the ms that another's lease has left.
+const CLAIM: &str = "
+if ARGV[3] == '1' then
+  local value = redis.pcall('get', KEYS[1])
+  if type(value) == 'string' then return value end
+end
+local left = redis.call('pttl', KEYS[2])
+local free = left < 1 or left > tonumber(ARGV[2]) -- no lease of ours lives for ever, or longer than that
+if not free and redis.pcall('get', KEYS[2]) ~= ARGV[1] then return left end
+redis.call('set', KEYS[2], ARGV[1], 'PX', ARGV[2])
+return 0";
+
+/// Keeps a value, also as the last of its name if none of newer data is there, and gives the lease back if it still is
+/// ours. KEYS: value, last, lease. ARGV: value, life in ms, token, bytes of the magic, bytes to compare.
+const PUT: &str = "
+redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])
+local magic, order = tonumber(ARGV[4]), tonumber(ARGV[5])
+local last = redis.pcall('getrange', KEYS[2], 0, order - 1)
+if type(last) ~= 'string' or last:sub(1, magic) ~= ARGV[1]:sub(1, magic)
+   or last:sub(magic + 1) <= ARGV[1]:sub(magic + 1, order) then
+  redis.call('set', KEYS[2], ARGV[1], 'PX', ARGV[2])
+end
+if redis.pcall('get', KEYS[3]) == ARGV[3] then redis.call('del', KEYS[3]) end
+return 1";
+
+/// Gives a lease back if it still is ours; in one step, or it might be the next holder's. KEYS: lease. ARGV: token.
+const RELEASE: &str = "
+if redis.pcall('get', KEYS[1]) == ARGV[1] then redis.call('del', KEYS[1]) end
+return 1";
 
 /// A look-up.
 pub(crate) enum Got {
     Value(Vec<u8>),
     Nothing,
+    /// Something that is no string.
+    Unreadable,
     /// No answer in time, or none that can be understood.
     Down,
 }
 
 /// Who computes a value.
-pub(crate) enum Lease {
-    /// We do; the number proves it.
-    Ours(u64),
-    /// Somebody else does.
-    Taken,
+pub(crate) enum Claim {
+    /// We do.
+    Ours,
+    /// Nobody any more: here it is.
+    Value(Vec<u8>),
+    /// Somebody else does, for so long at most.
+    Taken(Duration),
+}
+
+/// Why a command brought nothing.
+enum Failure {
+    /// The server does not want it, but works: full, or something else is under the key.
+    Refused(RedisError),
+    /// No answer, or the breaker did not let it through.
+    Down,
 }
 
 pub(crate) struct Redis {
-    info: ConnectionInfo,
-    root_cert: Option<Vec<u8>>,
-    auth: Auth,
-    connection: Mutex<Option<MultiplexedConnection>>,
-    failures: AtomicU32,
-    open_until: StdMutex<Option<Instant>>,
+    connector: Connector,
+    limits: Limits,
+    breaker: Mutex<Breaker>,
 }
 
 impl Redis {
-    pub(crate) fn new(settings: Settings) -> Option<Self> {
-        let root_cert = match &settings.ca_file {
-            Some(path) => match std::fs::read(path) {
-                Ok(pem) => Some(pem),
-                Err(error) => {
-                    tracing::error!(path = %path.display(), %error, "CACHE_CA_FILE cannot be read");
-                    None
-                }
-            },
-            None => None,
-        };
-        Some(Self {
-            info: settings.url.as_str().into_connection_info().ok()?,
-            root_cert,
-            auth: settings.auth,
-            connection: Mutex::new(None),
-            failures: AtomicU32::new(0),
-            open_until: StdMutex::new(None),
-        })
+    pub(crate) fn new(settings: Settings) -> Result<Self, BadSettings> {
+        let limits = settings.limits;
+        Ok(Self { connector: Connector::new(settings)?, limits, breaker: Mutex::default() })
     }
 
+    /// Whether it answers; takes the time that a connection may take.
     pub(crate) async fn ping(&self) -> bool {
-        let asked = async {
-            let mut connection = self.connected(BOOT).await?;
-            redis::cmd("PING").query_async::<String>(&mut connection).await
-        };
-        timeout(BOOT, asked).await.is_ok_and(|reply| reply.is_ok())
+        let until = Deadline::now() + self.limits.connect + self.limits.command;
+        self.ask::<Value>(&redis::cmd("PING"), until).await.is_ok()
     }
 
+    /// What is kept under the key of [`value_key`].
     pub(crate) async fn get(&self, key: &str) -> Got {
-        self.look(&format!("{PREFIX}v:{key}")).await
+        let got = match self.run::<Option<Vec<u8>>>(&Cmd::get(key)).await {
+            Ok(Some(value)) => Got::Value(value),
+            Ok(None) => Got::Nothing,
+            Err(Failure::Refused(_)) => Got::Unreadable,
+            Err(Failure::Down) => return Got::Down,
+        };
+        let outcome = if matches!(got, Got::Value(_)) { "hit" } else { "miss" };
+        telemetry::add(Metric::CacheLookups, &["redis", outcome], 1);
+        got
     }
 
     /// What [`Redis::put`] last kept under a name.
     pub(crate) async fn last(&self, name: &str) -> Got {
-        self.look(&format!("{PREFIX}last:{name}")).await
+        self.get(&last_key(name)).await
     }
 
-    async fn look(&self, key: &str) -> Got {
-        let mut get = redis::pipe();
-        get.get(key);
-        match self.run::<(Option<Vec<u8>>,)>(&get).await {
-            Some((Some(value),)) => {
-                telemetry::add(Metric::CacheLookups, &["redis", "hit"], 1);
-                Got::Value(value)
-            }
-            Some((None,)) => {
-                telemetry::add(Metric::CacheLookups, &["redis", "miss"], 1);
-                Got::Nothing
-            }
-            None => Got::Down,
+    /// Asks for the lease of a key; `value_counts` if a value that came meanwhile will do. None: no answer.
+    pub(crate) async fn claim(&self, wanted: &Lookup, token: u64, value_counts: bool) -> Option<Claim> {
+        let mut claim = script(CLAIM, &[value_key(wanted), lease_key(wanted)]);
+        claim.arg(token).arg(millis(self.limits.lease)).arg(u8::from(value_counts));
+        match self.run::<Value>(&claim).await.ok()? {
+            Value::BulkString(value) => Some(Claim::Value(value)),
+            Value::Int(0) => Some(Claim::Ours),
+            Value::Int(left) => Some(Claim::Taken(Duration::from_millis(left.unsigned_abs()))),
+            _ => None,
         }
     }
 
-    /// Takes the lease of a key, if it is free; none: no answer.
-    pub(crate) async fn lease(&self, key: &str, life: Duration) -> Option<Lease> {
-        let token: u64 = rand::random();
-        let mut take = redis::pipe();
-        let millis = u64::try_from(life.as_millis()).unwrap_or(u64::MAX);
-        take.cmd("SET").arg(lease_key(key)).arg(token).arg("NX").arg("PX").arg(millis);
-        let (taken,) = self.run::<(Option<String>,)>(&take).await?;
-        Some(if taken.is_some() { Lease::Ours(token) } else { Lease::Taken })
-    }
-
-    /// Keeps a value, also as the last of its name, and gives the lease back. Failing to is no error: the next
-    /// reader computes it again.
-    pub(crate) async fn put(&self, key: &str, name: &str, value: &[u8], ttl: Duration, lease: u64) {
-        let seconds = ttl.as_secs();
-        let mut put = redis::pipe();
-        put.cmd("SET").arg(format!("{PREFIX}v:{key}")).arg(value).arg("EX").arg(seconds).ignore();
-        put.cmd("SET").arg(format!("{PREFIX}last:{name}")).arg(value).arg("EX").arg(seconds).ignore();
-        give_back(&mut put, key, lease);
-        let _: Option<()> = self.run(&put).await;
+    /// Keeps a value and gives the lease back. Failing to is no error: the next reader computes it again.
+    pub(crate) async fn put(&self, wanted: &Lookup, value: &[u8], life: Duration, token: u64) {
+        let mut put = script(PUT, &[value_key(wanted), last_key(&wanted.name), lease_key(wanted)]);
+        put.arg(value).arg(millis(life)).arg(token).arg(MAGIC.len()).arg(ORDER);
+        if let Err(Failure::Refused(error)) = self.run::<Value>(&put).await {
+            tracing::warn!(problem = word(&error), "an answer was not cached");
+            self.release(wanted, token).await;
+        }
     }
 
     /// Gives a lease back without a value.
-    pub(crate) async fn release(&self, key: &str, lease: u64) {
-        let mut release = redis::pipe();
-        give_back(&mut release, key, lease);
-        let _: Option<()> = self.run(&release).await;
+    pub(crate) async fn release(&self, wanted: &Lookup, token: u64) {
+        let mut release = script(RELEASE, &[lease_key(wanted)]);
+        release.arg(token);
+        let _ = self.run::<Value>(&release).await;
     }
 
-    /// Runs commands, or none while the breaker is open or when they fail.
-    async fn run<T: FromRedisValue>(&self, commands: &Pipeline) -> Option<T> {
-        if self.is_open() {
+    /// Whether we are the first, for `life`, to find that a value should be computed anew.
+    pub(crate) async fn first_to_notice(&self, wanted: &Lookup, life: Duration) -> bool {
+        let mut mark = redis::cmd("SET");
+        mark.arg(key("due", wanted)).arg(1).arg("NX").arg("PX").arg(millis(life));
+        self.run::<Option<String>>(&mark).await.is_ok_and(|set| set.is_some())
+    }
+
+    /// Runs a command unless the breaker is open.
+    async fn run<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, Failure> {
+        if !self.breaker().lets(Instant::now(), self.limits.open) {
             telemetry::add(Metric::CacheLookups, &["redis", "skipped"], 1);
-            return None;
+            return Err(Failure::Down);
         }
         let started = Instant::now();
-        let outcome = async {
-            let mut connection = self.connected(CONNECT).await?;
-            match timeout(COMMAND, commands.query_async(&mut connection)).await {
-                Ok(reply) => reply,
-                Err(_) => Err(late()),
-            }
-        }
-        .await;
-        telemetry::observe(Metric::CacheDuration, &["redis"], started.elapsed().as_secs_f64() * 1000.0);
-        let problem = match outcome {
+        let outcome = self.ask(command, Deadline::now() + self.limits.command).await;
+        let took = started.elapsed();
+        telemetry::observe(Metric::CacheDuration, &["redis"], took.as_secs_f64() * 1000.0);
+        let error = match outcome {
             Ok(value) => {
-                if self.failures.swap(0, Ordering::Relaxed) >= FAILURES {
-                    tracing::info!("the cache answers again");
-                    telemetry::set(Metric::CacheBreaker, &[], 0.0);
-                    if let Ok(mut open) = self.open_until.lock() {
-                        *open = None;
-                    }
-                }
-                return Some(value);
+                self.judge(if took < self.limits.slow { None } else { Some("slow") });
+                return Ok(value);
             }
             Err(error) => error,
         };
-        // Whatever it was, the connection's state is unknown: a late answer must not meet the next question.
-        *self.connection.lock().await = None;
+        if is_refusal(&error) {
+            self.judge(None);
+            return Err(Failure::Refused(error));
+        }
         telemetry::add(Metric::CacheLookups, &["redis", "error"], 1);
-        let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
-        tracing::warn!(problem = short(&problem), failures, "cache look-up failed, computing instead");
-        if failures >= FAILURES
-            && let Ok(mut open) = self.open_until.lock()
-        {
-            *open = Some(Instant::now() + OPEN);
-            telemetry::set(Metric::CacheBreaker, &[], 1.0);
-        }
-        None
+        self.judge(Some(word(&error)));
+        Err(Failure::Down)
     }
 
-    async fn connected(&self, within: Duration) -> redis::RedisResult<MultiplexedConnection> {
-        let mut slot = self.connection.lock().await;
-        if let Some(connection) = &*slot {
-            return Ok(connection.clone());
-        }
-        let connecting = async {
-            let mut info = self.info.clone();
-            if let Auth::Iam(iam) = &self.auth {
-                let token = iam.token().await.unwrap_or_default();
-                let login = info.redis_settings().clone().set_username(&iam.user).set_password(token);
-                info = info.set_redis_settings(login);
-            }
-            let client = match &self.root_cert {
-                Some(pem) => {
-                    Client::build_with_tls(info, TlsCertificates { client_tls: None, root_cert: Some(pem.clone()) })?
-                }
-                None => Client::open(info)?,
+    /// Asks, and once more if the connection turns out to be gone, as after a long freeze or when the server ends it
+    /// (ElastiCache does 12 hours after a log-in with a token).
+    async fn ask<T: FromRedisValue>(&self, command: &Cmd, until: Deadline) -> Result<T, RedisError> {
+        let mut again = true;
+        loop {
+            let connected = timeout_at(until, self.connector.get()).await.unwrap_or_else(|_| Err(late()))?;
+            let mut connection = connected.connection;
+            let asked = timeout_at(until, connection.send_packed_command(command)).await;
+            let reply = asked.unwrap_or_else(|_| Err(late())).and_then(Value::extract_error);
+            let error = match reply.and_then(|value| Ok(T::from_redis_value(value)?)) {
+                Ok(reply) => return Ok(reply),
+                Err(error) => error,
             };
-            client.get_multiplexed_async_connection().await
-        };
-        let connection = timeout(within, connecting).await.unwrap_or_else(|_| Err(late()))?;
-        Ok(slot.insert(connection).clone())
-    }
-
-    /// Open, unless the time has come to try again: then this look-up tries and the others still skip.
-    fn is_open(&self) -> bool {
-        let Ok(mut open) = self.open_until.lock() else { return true };
-        match *open {
-            None => false,
-            Some(until) if Instant::now() < until => true,
-            Some(_) => {
-                *open = Some(Instant::now() + OPEN);
-                false
+            if is_refusal(&error) {
+                return Err(error);
+            }
+            // Late, ended, not the protocol, or a server that must not be asked any more (a replica, a restart).
+            self.connector.discard(connected.generation);
+            if !error.is_connection_dropped() || Deadline::now() >= until || !std::mem::take(&mut again) {
+                return Err(error);
             }
         }
     }
+
+    /// Tells the breaker how it went: what was wrong, or nothing.
+    fn judge(&self, problem: Option<&'static str>) {
+        let change = match problem {
+            None => self.breaker().succeeded(),
+            Some(_) => self.breaker().failed(Instant::now(), self.limits.open),
+        };
+        if let Some(problem) = problem {
+            tracing::warn!(problem, opened = change.is_some(), "cache look-up failed, computing instead");
+        }
+        match change {
+            Some(Change::Opened) => telemetry::set(Metric::CacheBreaker, &[], 1.0),
+            Some(Change::Closed) => {
+                tracing::info!("the cache answers again");
+                telemetry::set(Metric::CacheBreaker, &[], 0.0);
+            }
+            None => {}
+        }
+    }
+
+    fn breaker(&self) -> MutexGuard<'_, Breaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-fn lease_key(key: &str) -> String {
-    format!("{PREFIX}lease:{key}")
+/// Where a value is kept, in the process and in the shared cache.
+pub(crate) fn value_key(wanted: &Lookup) -> String {
+    key("v", wanted)
 }
 
-/// Deletes a lease if it still is ours; in one step, or we might delete the next holder's.
-fn give_back(pipeline: &mut Pipeline, key: &str, lease: u64) {
-    const SCRIPT: &str = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end";
-    pipeline.cmd("EVAL").arg(SCRIPT).arg(1).arg(lease_key(key)).arg(lease).ignore();
+fn lease_key(wanted: &Lookup) -> String {
+    key("lease", wanted)
 }
 
-fn late() -> redis::RedisError {
-    redis::RedisError::from((redis::ErrorKind::Io, "no answer in time"))
+/// Begins with the program's name, so that a cache can be shared with others.
+fn key(kind: &str, wanted: &Lookup) -> String {
+    format!("gogotime:{kind}:{{{}}}:{}", wanted.name, wanted.version)
+}
+
+fn last_key(name: &str) -> String {
+    format!("gogotime:last:{{{name}}}")
+}
+
+fn script(source: &str, keys: &[String]) -> Cmd {
+    let mut command = redis::cmd("EVAL");
+    command.arg(source).arg(keys.len()).arg(keys);
+    command
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).max(1)
+}
+
+/// Whether a server that works did not want this command: asking another or anew would change nothing.
+fn is_refusal(error: &RedisError) -> bool {
+    matches!(error.code(), Some("WRONGTYPE" | "OOM"))
+        || error.kind() == ErrorKind::Server(ServerErrorKind::ResponseError)
 }
 
 /// A word for the log: the error's own text can hold a host name or a command.
-fn short(error: &redis::RedisError) -> &'static str {
+fn word(error: &RedisError) -> &'static str {
     match error.kind() {
-        redis::ErrorKind::Io => "no connection, or no answer in time",
-        redis::ErrorKind::AuthenticationFailed => "authentication failed",
-        redis::ErrorKind::Parse | redis::ErrorKind::UnexpectedReturnType => "not the protocol",
+        ErrorKind::Io => "no connection, or no answer in time",
+        ErrorKind::AuthenticationFailed => "authentication failed",
+        ErrorKind::Parse | ErrorKind::UnexpectedReturnType => "not the protocol",
+        ErrorKind::Server(ServerErrorKind::NoPerm) => "not permitted",
+        _ if error.code() == Some("OOM") => "full",
         _ => "command failed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_keys_of_a_name_are_in_one_slot_of_a_cluster() {
+        let wanted = Lookup { name: "company:time".into(), version: "1.2".into(), number: 3 };
+        let keys = [value_key(&wanted), lease_key(&wanted), key("due", &wanted), last_key(&wanted.name)];
+        for key in &keys {
+            let tag = key.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map(|(tag, _)| tag);
+            assert_eq!(tag, Some("company:time"), "{key}");
+        }
+        assert_eq!(keys.iter().collect::<std::collections::HashSet<_>>().len(), keys.len());
     }
 }

@@ -44,10 +44,14 @@ impl<'a> Data<'a> {
                ('{company}', gen_random_uuid(), '{second}', '{0}', 'member'),
                ('{company}', gen_random_uuid(), '{foreign}', '{0}', 'member'),
                ('{company}', gen_random_uuid(), '{foreign}', '{3}', 'lead'),
+               ('{company}', gen_random_uuid(), '{foreign}', '{2}', 'member'),
                ('{company}', gen_random_uuid(), '{deleted}', '{1}', 'member');
              insert into action_code_categories (company_id, id, name) values ('{company}', '{category}', 'Projects');
              update action_codes set category_id = '{category}' where company_id = '{company}';",
-            people[0], people[1], people[2], people[3],
+            people[0],
+            people[1],
+            people[2],
+            people[3],
         );
         let mut codes = vec![api.company.code.0];
         for (code, kind, default, category) in [
