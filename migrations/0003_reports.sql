@@ -9,6 +9,11 @@
 --
 -- Expand only: a release of 0002 keeps working on this schema.
 
+-- The owner may be no superuser: then forced row-level security would hide every row from this migration.
+alter table timesheet_entries no force row level security;
+alter table timesheet_rows no force row level security;
+alter table action_codes no force row level security;
+
 -- An entry carries its row's billable tag: what it counts as does not depend on a row that may be gone (domain.md §7.5).
 alter table timesheet_entries add column billable varchar(24) not null default 'auto'
   constraint timesheet_entries_billable_check check (billable in ('billable', 'non-billable', 'auto'));
@@ -18,6 +23,12 @@ where r.company_id = e.company_id and r.id = e.timesheet_row_id and r.billable <
 
 -- A person's entries, for reports about few people.
 create index timesheet_entries_user_idx on timesheet_entries (company_id, user_id, day);
+-- How many weeks were handed in, and when; and what was decided when.
+create index timesheets_compliance_idx on timesheets (company_id, period_start, status, submitted_at, user_id)
+  where deleted_at is null;
+create index timesheet_history_decisions_idx on timesheet_history (company_id, action, occurred_at)
+  include (target_id, user_id, actor_user_id)
+  where target_type = 'Timesheet' and action in ('submitted', 'auto_submitted', 'approved', 'rejected');
 
 -- ------------------------------------------------------------------------------------------ roll-ups
 -- What happened to the entries since the roll-ups were last folded: one row per cell and statement, signed.
@@ -269,6 +280,16 @@ end $$;
 create trigger code_changed after update of code, type, billable_default on action_codes
   for each row execute function code_changed();
 
+-- The entries that there are already, as changes: reports are right at once, and schedule-relay folds them in pieces.
+insert into rollup_changes
+select e.company_id, e.user_id, e.day, e.action_code_id, e.work_mode, e.country, e.billable, e.status,
+       sum(e.duration_min),
+       coalesce(sum(e.duration_min) filter (where is_billable(e.billable, c.billable_default, c.type)), 0),
+       coalesce(sum(e.duration_min) filter (where is_absence(c.code)), 0), count(*)
+from timesheet_entries e join action_codes c on c.company_id = e.company_id and c.id = e.action_code_id
+where e.deleted_at is null
+group by 1, 2, 3, 4, 5, 6, 7, 8;
+
 -- Who joins a team brings what is folded of them; what is not folded yet follows by itself (report_teams).
 create function add_to_team(company uuid, member uuid, team uuid, sign int) returns void language plpgsql as $$
 begin
@@ -301,6 +322,11 @@ end $$;
 create trigger member_changed after insert or update or delete on team_members
   for each row execute function member_changed();
 
+-- ------------------------------------------------------------------------------------------ queue
+-- Reports that are about to expire, for queue-reports.
+alter table outbox drop constraint outbox_queue_check, add constraint outbox_queue_check
+  check (queue in ('notifications', 'exports', 'live', 'push', 'reports'));
+
 -- ------------------------------------------------------------------------------------------ saved reports
 create table saved_reports (
   company_id uuid not null,
@@ -324,6 +350,10 @@ create table saved_reports (
 );
 
 -- ------------------------------------------------------------------------------------------ who may what
+alter table timesheet_entries force row level security;
+alter table timesheet_rows force row level security;
+alter table action_codes force row level security;
+
 do $$
 declare t text;
 begin

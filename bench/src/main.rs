@@ -6,6 +6,7 @@
 mod api;
 mod instance;
 mod process;
+mod reports;
 mod runtime_api;
 mod start;
 mod workspace;
@@ -26,11 +27,14 @@ enum Command {
     Start(start::Args),
     /// What a warm request costs, in the function and in PostgreSQL; run it by `cargo xtask bench api`.
     Api(api::Args),
+    /// What a company-wide report costs, computed and cached; run it by `cargo xtask bench reports`.
+    Reports(reports::Args),
 }
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Start(args) => start::run(&args),
         Command::Api(args) => api::run(&args),
+        Command::Reports(args) => reports::run(&args),
     }
 }

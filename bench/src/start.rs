@@ -134,6 +134,7 @@ impl Bench {
             ("EXPORTS_QUEUE_URL", queue("exports")),
             ("LIVE_QUEUE_URL", queue("live")),
             ("PUSH_QUEUE_URL", queue("push")),
+            ("REPORTS_QUEUE_URL", queue("reports")),
             ("LIVE_ENDPOINT", format!("http://{address}/live")),
             ("LIVE_URL", format!("ws://{address}/live")),
             ("MAIL_URL", "ses://".into()),

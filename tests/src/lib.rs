@@ -4,11 +4,12 @@
 #![cfg(test)]
 
 mod api;
-// mod cache; (re-enable when tests/src/cache.rs compiles)
+mod cache;
 mod contract;
 mod generated;
 mod live;
 mod matrix;
+mod never_stale;
 mod outbox;
 mod reports;
 mod story;

@@ -36,7 +36,10 @@ pub(crate) fn code_routes() -> impl Iterator<Item = &'static Route> {
 /// What each function may do, by hand: whoever widens it says so here too. A right is an action and what it is
 /// allowed on: a resource or parameter of the template, or a database user.
 const RIGHTS: &[(&str, &[&str])] = &[
-    ("api-system", &["rds-db:connect gogotime_api"]),
+    (
+        "api-system",
+        &["elasticache:Connect Cache", "elasticache:Connect CacheUser", "rds-db:connect gogotime_api"],
+    ),
     ("api-login", &["rds-db:connect gogotime_worker"]),
     ("api-auth", &["rds-db:connect gogotime_api"]),
     ("api-account", &["rds-db:connect gogotime_worker", "sqs:SendMessage NotificationsQueue"]),
@@ -56,7 +59,10 @@ const RIGHTS: &[(&str, &[&str])] = &[
         "api-timesheets",
         &["rds-db:connect gogotime_api", "sqs:SendMessage LiveQueue", "sqs:SendMessage NotificationsQueue"],
     ),
-    ("api-reports", &["rds-db:connect gogotime_api"]),
+    (
+        "api-reports",
+        &["elasticache:Connect Cache", "elasticache:Connect CacheUser", "rds-db:connect gogotime_api"],
+    ),
     (
         "api-exports",
         &["rds-db:connect gogotime_api", "s3:GetObject ExportsBucket", "sqs:SendMessage ExportsQueue"],
@@ -113,12 +119,25 @@ const RIGHTS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "queue-reports",
+        &[
+            "elasticache:Connect Cache",
+            "elasticache:Connect CacheUser",
+            "rds-db:connect gogotime_worker",
+            "sqs:ChangeMessageVisibility ReportsQueue",
+            "sqs:DeleteMessage ReportsQueue",
+            "sqs:GetQueueAttributes ReportsQueue",
+            "sqs:ReceiveMessage ReportsQueue",
+        ],
+    ),
+    (
         "schedule-relay",
         &[
             "rds-db:connect gogotime_worker",
             "sqs:SendMessage ExportsQueue",
             "sqs:SendMessage LiveQueue",
             "sqs:SendMessage NotificationsQueue",
+            "sqs:SendMessage ReportsQueue",
         ],
     ),
     (
@@ -139,6 +158,7 @@ const RIGHTS: &[(&str, &[&str])] = &[
         ],
     ),
     ("schedule-heartbeat", &["rds-db:connect gogotime_worker", "sqs:SendMessage PushQueue"]),
+    ("schedule-verify", &["rds-db:connect gogotime_worker"]),
     ("schedule-migrate", &["rds-db:connect gogotime_owner"]),
 ];
 
@@ -151,13 +171,14 @@ const SCHEDULES: &[(&str, &str)] = &[
     ("schedule-heartbeat", "rate(5 minutes)"),
     ("schedule-nightly", "rate(15 minutes)"),
     ("schedule-relay", "rate(1 minute)"),
+    ("schedule-verify", "rate(1 hour)"),
 ];
 
 /// Variables that a deployment of this template has no use for: another way to say the same, or a fallback.
 const NOT_DEPLOYED: &[&str] = &[
     "AWS_ENDPOINT_URL",
     "AWS_REGION",
-    "CACHE_NAME",
+    "CACHE_CA_FILE",
     "CORS_ORIGIN",
     "DATABASE_PASSWORD",
     "DATABASE_PORT",

@@ -286,6 +286,7 @@ mod tests {
             "LIVE_QUEUE_URL",
             "NOTIFICATIONS_QUEUE_URL",
             "PUSH_QUEUE_URL",
+            "REPORTS_QUEUE_URL",
             "STAGE",
         ];
         assert_eq!(names, expected);

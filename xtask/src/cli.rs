@@ -3,6 +3,7 @@
 use crate::bench::Bench;
 use crate::dev::Dev;
 use crate::dlq::Dlq;
+use crate::rollups::RebuildRollups;
 use crate::seed::Seed;
 use crate::test::Test;
 use crate::{check, doctor, postgres};
@@ -46,6 +47,11 @@ pub(crate) enum Command {
     /// Those of SQS are returned by SQS itself: "Start DLQ redrive" in the console, or
     /// `aws sqs start-message-move-task --source-arn ARN-OF-THE-DEAD-LETTER-QUEUE`.
     Dlq(Dlq),
+    /// Make the roll-ups of reports anew from the entries
+    ///
+    /// For when `rollup_differences` says that they are wrong. Everybody goes on working; only changes of a team's members
+    /// wait for their company's turn, and are refused after five seconds.
+    RebuildRollups(RebuildRollups),
 }
 
 /// Reads the command line; help and mistakes end here.
@@ -73,6 +79,7 @@ impl Command {
                 Ok(())
             }
             Self::Dlq(dlq) => dlq.run().await,
+            Self::RebuildRollups(rebuild) => rebuild.run().await,
         }
     }
 }

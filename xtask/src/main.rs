@@ -13,6 +13,7 @@ mod node;
 mod postgres;
 mod process;
 mod python;
+mod rollups;
 mod schemathesis;
 mod seed;
 mod services;

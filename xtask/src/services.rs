@@ -121,14 +121,14 @@ pub(crate) async fn create_queues(port: u16) -> Result<Vec<(QueueName, String)>>
         let url = reply["QueueUrl"].as_str().context("CreateQueue answered without a URL")?;
         urls.push((queue, url.to_owned()));
     }
-    step.done("four, each with its dead-letter queue");
+    step.done("five, each with its dead-letter queue");
     Ok(urls)
 }
 
 /// Seconds, as in `template.yaml`.
 fn visibility(queue: QueueName) -> &'static str {
     match queue {
-        QueueName::Notifications => "360",
+        QueueName::Notifications | QueueName::Reports => "360",
         QueueName::Exports => "3600",
         QueueName::Live | QueueName::Push => "180",
     }

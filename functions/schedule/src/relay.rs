@@ -1,6 +1,7 @@
-//! Every minute: sends what a request could not send itself (it crashed, or SQS did not answer), and
-//! measures the outbox. With the PostgreSQL queue there is nothing to send; the measures are the same.
+//! Every minute: sends what a request could not send itself (it crashed, or SQS did not answer), measures the outbox,
+//! and folds the roll-ups. With the PostgreSQL queue there is nothing to send; the rest is the same.
 
+use crate::fold;
 use app::{App, Failure};
 use domain::{QueueName, Trace};
 use std::time::Duration;
@@ -11,14 +12,22 @@ const BATCH: i64 = 100;
 /// How long a relay may take for one batch before another may take it over.
 const LEASE: Duration = Duration::from_secs(60);
 
-/// Sweeps until nothing is left that has waited long enough.
+/// One tick. A part that fails keeps none of the others from its turn.
 pub async fn run(app: App) -> Result<(), Failure> {
+    let swept = sweep_all(&app).await;
+    let measured = measure(&app).await;
+    let folded = fold::run(&app).await;
+    swept.and(measured).and(folded)
+}
+
+/// Sweeps until nothing is left that has waited long enough.
+async fn sweep_all(app: &App) -> Result<(), Failure> {
     for queue in QueueName::ALL {
         if app.queues().is_remote(queue) {
-            while sweep(&app, queue).await? {}
+            while sweep(app, queue).await? {}
         }
     }
-    measure(&app).await
+    Ok(())
 }
 
 /// Sends one batch; whether there may be more. A relay that was paused beyond its lease deletes nothing:

@@ -154,6 +154,7 @@ impl Config {
                 QueueName::Exports => "EXPORTS_QUEUE_URL",
                 QueueName::Live => "LIVE_QUEUE_URL",
                 QueueName::Push => "PUSH_QUEUE_URL",
+                QueueName::Reports => "REPORTS_QUEUE_URL",
             };
             queues[queue as usize] = match get(variable) {
                 Some(url) if url == "postgres" => None,
@@ -224,7 +225,8 @@ impl Config {
         if matches!(self.cache, Cache::Memory) {
             lost.push("no cache configured: every process keeps its own reports and computes them once more");
         }
-        if self.queues[..3].iter().any(Option::is_none) {
+        let postgres = |queue: QueueName| queue != QueueName::Push && self.queues[queue as usize].is_none();
+        if QueueName::ALL.into_iter().any(postgres) {
             lost.push("no SQS configured: the outbox table is the queue, and something must pump it");
         }
         if self.live_endpoint.is_none() {
@@ -367,6 +369,7 @@ mod tests {
             ("NOTIFICATIONS_QUEUE_URL", "postgres"),
             ("EXPORTS_QUEUE_URL", "postgres"),
             ("LIVE_QUEUE_URL", "postgres"),
+            ("REPORTS_QUEUE_URL", "postgres"),
             ("LIVE_ENDPOINT", "off"),
             ("MAIL_URL", "file:///mail"),
         ];

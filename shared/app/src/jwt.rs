@@ -52,13 +52,15 @@ pub struct LiveClaims {
 /// The audience that keeps a socket's token from being used as an access token, and the reverse.
 const LIVE: &str = "live";
 
-/// What the link of a mail is good for. Each is an audience of its own: none opens what another is for.
+/// What a link is good for. Each is an audience of its own: none opens what another is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkPurpose {
     /// Joining a company.
     Invitation,
     /// Choosing a new password.
     PasswordReset,
+    /// Reading a saved report.
+    SharedReport,
 }
 
 impl LinkPurpose {
@@ -66,11 +68,22 @@ impl LinkPurpose {
         match self {
             Self::Invitation => "invitation",
             Self::PasswordReset => "password-reset",
+            Self::SharedReport => "shared-report",
         }
+    }
+
+    /// The link with a token, below the address of the web app.
+    pub fn url(self, web: &str, token: &str) -> String {
+        let page = match self {
+            Self::Invitation => "accept-invitation?token=",
+            Self::PasswordReset => "reset-password?token=",
+            Self::SharedReport => "api/reports/shared/",
+        };
+        format!("{web}/{page}{token}")
     }
 }
 
-/// The row that the link of a mail names. Whether it is still open, the row says.
+/// The row that a link names. Whether it is still open, the row says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LinkClaims {
     /// The company.
@@ -163,7 +176,7 @@ impl Jwt {
         })
     }
 
-    /// The token in the link of a mail. It is made when the mail is written, so no queue and no table holds it.
+    /// The token in a link. It is made when the mail is written or the reply is, so no queue and no table holds it.
     pub fn sign_link(
         &self,
         purpose: LinkPurpose,

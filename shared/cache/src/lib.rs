@@ -222,7 +222,7 @@ impl Cache {
         let mine = self.last.get(name);
         let theirs = match &self.shared {
             Some(shared) => match shared.last(name).await {
-                Got::Value(bytes) => Kept::decode(&bytes).map(Arc::new),
+                Got::Value(bytes) => Kept::decode_any(&bytes, name).map(Arc::new),
                 Got::Nothing | Got::Unreadable | Got::Down => None,
             },
             None => None,
@@ -262,7 +262,7 @@ impl Cache {
         let kept = Arc::new(Kept::new(now, life, wanted.number, value));
         if keep
             && let Some(shared) = &self.shared
-            && let Some(bytes) = kept.encode()
+            && let Some(bytes) = kept.encode(wanted)
         {
             let token = lease.map_or(0, Lease::forget);
             shared.put(wanted, &bytes, life, token).await;
@@ -293,7 +293,7 @@ enum Found {
 /// Looks in the shared cache, and waits for a computation that is under way elsewhere.
 async fn find(shared: &Arc<Redis>, wanted: &Lookup, key: &str, until: Deadline) -> Found {
     let mut value_counts = match shared.get(key).await {
-        Got::Value(bytes) => match readable(&bytes) {
+        Got::Value(bytes) => match readable(&bytes, wanted) {
             Some(kept) => return Found::Kept(kept),
             None => false,
         },
@@ -308,7 +308,7 @@ async fn find(shared: &Arc<Redis>, wanted: &Lookup, key: &str, until: Deadline) 
         match shared.claim(wanted, lease.token, value_counts).await {
             Some(Claim::Ours) => return Found::Ours(lease),
             // What cannot be read does not count: next time the lease is asked for in spite of it.
-            Some(Claim::Value(bytes)) => match readable(&bytes) {
+            Some(Claim::Value(bytes)) => match readable(&bytes, wanted) {
                 Some(kept) => break Found::Kept(kept),
                 None => value_counts = false,
             },
@@ -331,8 +331,8 @@ async fn find(shared: &Arc<Redis>, wanted: &Lookup, key: &str, until: Deadline) 
     found
 }
 
-fn readable(bytes: &[u8]) -> Option<Arc<Kept>> {
-    let kept = Kept::decode(bytes).map(Arc::new);
+fn readable(bytes: &[u8], wanted: &Lookup) -> Option<Arc<Kept>> {
+    let kept = Kept::decode(bytes, wanted).map(Arc::new);
     if kept.is_none() {
         telemetry::add(Metric::CacheLookups, &["redis", "unreadable"], 1);
     }

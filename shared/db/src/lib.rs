@@ -37,6 +37,7 @@ pub mod reports;
 pub mod retention;
 pub mod roles;
 pub mod rollups;
+pub mod saved_reports;
 pub mod sessions;
 pub mod statuses;
 pub mod teams;

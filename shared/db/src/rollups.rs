@@ -4,6 +4,10 @@
 //! moment.** A trigger appends what changed to `rollup_changes` in the same transaction as the entries; folding only
 //! moves it on. Whether and when it runs changes no report.
 
+mod verify;
+
+pub use verify::{Differences, Due, Sample, compare, due, limit};
+
 use crate::{Result, System, Tenant};
 use domain::CompanyId;
 use uuid::Uuid;
@@ -93,43 +97,50 @@ const FOLD: &str = "
     )
     select count(*) as folded from taken";
 
-/// Rows that count nothing any more.
+/// Rows that count nothing any more. All of a row has to be 0, not only its entries: a piece may have taken one of two
+/// changes that belong together, such as the absence of a minute whose entry comes with the next piece.
 const SWEEP: &str = "
     with places as (
       delete from rollup_places where company_id = $1 and entries = 0 and minutes = 0 and billable_minutes = 0
-        and approved_minutes = 0 and pending_minutes = 0
+        and absence_minutes = 0 and approved_minutes = 0 and pending_minutes = 0 and days = 0
     ), users as (
       delete from rollup_users where company_id = $1 and entries = 0 and minutes = 0 and billable_minutes = 0
-        and approved_minutes = 0 and pending_minutes = 0
+        and absence_minutes = 0 and approved_minutes = 0 and pending_minutes = 0
     ), teams as (
       delete from rollup_teams where company_id = $1 and entries = 0 and minutes = 0 and billable_minutes = 0
-        and approved_minutes = 0 and pending_minutes = 0
+        and absence_minutes = 0 and approved_minutes = 0 and pending_minutes = 0
     )
     delete from rollup_codes where company_id = $1 and entries = 0 and minutes = 0";
 
-/// Companies that have changes to fold.
-pub async fn unfolded(tx: &System) -> Result<Vec<CompanyId>> {
-    let rows = tx.query("select distinct company_id from rollup_changes", &[]).await?;
-    Ok(rows.iter().map(|row| CompanyId(row.get("company_id"))).collect())
+/// Companies that have changes to fold, and how many.
+pub async fn unfolded(tx: &System) -> Result<Vec<(CompanyId, i64)>> {
+    let rows = tx
+        .query(
+            "select company_id, count(*) as changes from rollup_changes group by company_id order by changes",
+            &[],
+        )
+        .await?;
+    Ok(rows.iter().map(|row| (CompanyId(row.get("company_id")), row.get("changes"))).collect())
 }
 
-/// Folds up to `most` changes of the company into its roll-ups; how many there were. Reports stay as they are.
+/// Folds up to `most` changes of the company into its roll-ups; how many there were. Reports stay as they are, so no
+/// data version grows. [`Error::Conflict`](crate::Error::Conflict) if the roll-ups are in other hands for longer than
+/// the connection waits for a lock.
 pub async fn fold(tx: &Tenant, most: i64) -> Result<i64> {
     let company: Uuid = tx.company().0;
     tx.query(LOCK, &[&company]).await?;
     let folded: i64 = tx.query_one(FOLD, &[&company, &most]).await?.get("folded");
-    if folded > 0 {
-        tx.execute(SWEEP, &[&company]).await?;
-    }
+    tx.execute(SWEEP, &[&company]).await?;
     Ok(folded)
 }
 
-/// A part of a rebuild: what is done, for whoever watches, and how.
-type Step = (&'static str, &'static str);
+/// A part of a rebuild: what is done, for whoever watches, and how; `$1` is the company.
+pub type Step = (&'static str, &'static str);
 
-/// The first statement after the deletions sees entries and changes at one instant: what is committed later stays in
-/// `rollup_changes` for the next folding. So nobody has to stop writing.
-const REBUILD: [Step; 6] = [
+/// How roll-ups are made anew, all in one transaction. The statement after the deletions sees entries and changes at one
+/// instant: what is committed later stays in `rollup_changes` for the next folding. So nobody has to stop writing; only
+/// changes of a team's members wait. For whoever has a transaction of another kind; else there is [`rebuild`].
+pub const REBUILD: [Step; 6] = [
     (
         "empty",
         "with p as (delete from rollup_places where company_id = $1), u as (delete from rollup_users where company_id = $1),
@@ -157,7 +168,8 @@ const REBUILD: [Step; 6] = [
                 (sum(e.duration_min) > 0)::int
          from timesheet_entries e join action_codes c on c.company_id = e.company_id and c.id = e.action_code_id
          where e.company_id = $1 and e.deleted_at is null
-         group by e.company_id, e.day, e.user_id, e.work_mode, e.country",
+         group by e.company_id, e.day, e.user_id, e.work_mode, e.country
+         order by e.day, e.user_id", // as the indexes are: else each row goes to a page of its own
     ),
     (
         "places",
@@ -213,11 +225,14 @@ const REBUILD: [Step; 6] = [
     ),
 ];
 
+/// What a rebuild begins with: it groups a company's whole time, and nobody else rebuilds or folds meanwhile.
+pub const PREPARE: &str = "select set_config('work_mem', '128MB', true), set_config('statement_timeout', '0', true), lock_rollups($1)";
+
 /// Makes the company's roll-ups anew from its entries, beside everybody's work; `progress` hears of each step: its
 /// number from 0, of how many, and its name.
 pub async fn rebuild(tx: &Tenant, mut progress: impl FnMut(usize, usize, &str)) -> Result<()> {
     let company: Uuid = tx.company().0;
-    tx.query(LOCK, &[&company]).await?;
+    tx.query(PREPARE, &[&company]).await?;
     for (number, (name, sql)) in REBUILD.iter().enumerate() {
         progress(number, REBUILD.len(), name);
         tx.execute(sql, &[&company]).await?;

@@ -12,10 +12,15 @@ use std::{
     sync::Arc,
 };
 use tokio::sync::{Mutex, OnceCell};
-use tokio_postgres::{CopyOutStream, Row, Statement, types::ToSql};
+use tokio_postgres::{
+    CopyOutStream, Row, Statement,
+    types::{ToSql, Type},
+};
 
 /// Values bound to `$1…$n`.
 type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
+/// The same with their types.
+type TypedParams<'a> = &'a [(&'a (dyn ToSql + Sync), Type)];
 /// The same, kept until the commit.
 pub(crate) type OwnedParams = Vec<Box<dyn ToSql + Sync + Send>>;
 
@@ -40,6 +45,14 @@ fn count(statements: u32) {
 /// How a statement is run. An enum and not a closure: the future of a generic async closure is not `Send`.
 #[derive(Clone, Copy)]
 enum Operation<'a> {
+    /// Rows of a statement that is not kept.
+    Once(TypedParams<'a>),
+    Kept(Kept<'a>),
+}
+
+/// With a statement that the connection keeps prepared.
+#[derive(Clone, Copy)]
+enum Kept<'a> {
     Rows(Params<'a>),
     Change(Params<'a>),
     CopyOut,
@@ -54,18 +67,28 @@ enum Done {
 
 impl Operation<'_> {
     async fn on(self, client: &Object, sql: &str) -> Result<Done, tokio_postgres::Error> {
-        let statement = client.prepare_cached(sql).await?;
-        self.run(client, &statement).await
+        match self {
+            Self::Once(params) => client.query_typed(sql, params).await.map(Done::Rows),
+            Self::Kept(kept) => kept.run(client, &client.prepare_cached(sql).await?).await,
+        }
     }
 
     /// BEGIN and the first statement in one round trip.
     async fn first(self, client: &Object, begin: &str, sql: &str) -> Result<Done, tokio_postgres::Error> {
-        let statement = client.prepare_cached(sql).await?;
-        let (begun, result) = futures_util::join!(client.batch_execute(begin), self.run(client, &statement));
+        let begin = client.batch_execute(begin);
+        let (begun, result) = match self {
+            Self::Once(_) => futures_util::join!(begin, self.on(client, sql)),
+            Self::Kept(kept) => {
+                let statement = client.prepare_cached(sql).await?;
+                futures_util::join!(begin, kept.run(client, &statement))
+            }
+        };
         begun?;
         result
     }
+}
 
+impl Kept<'_> {
     async fn run(self, client: &Object, statement: &Statement) -> Result<Done, tokio_postgres::Error> {
         match self {
             Self::Rows(params) => client.query(statement, params).await.map(Done::Rows),
@@ -105,7 +128,15 @@ impl Tx {
 
     /// All rows.
     pub async fn query(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>> {
-        match self.run(sql, Operation::Rows(params)).await? {
+        match self.run(sql, Operation::Kept(Kept::Rows(params))).await? {
+            Done::Rows(rows) => Ok(rows),
+            Done::Changed(_) | Done::Copy(_) => Err(Error::Internal("rows were expected".into())),
+        }
+    }
+
+    /// All rows of a statement that has many shapes, or that wants a plan for its very values: it is not kept prepared.
+    pub(crate) async fn query_once(&self, sql: &str, params: TypedParams<'_>) -> Result<Vec<Row>> {
+        match self.run(sql, Operation::Once(params)).await? {
             Done::Rows(rows) => Ok(rows),
             Done::Changed(_) | Done::Copy(_) => Err(Error::Internal("rows were expected".into())),
         }
@@ -123,7 +154,7 @@ impl Tx {
 
     /// Rows changed.
     pub async fn execute(&self, sql: &str, params: Params<'_>) -> Result<u64> {
-        match self.run(sql, Operation::Change(params)).await? {
+        match self.run(sql, Operation::Kept(Kept::Change(params))).await? {
             Done::Changed(rows) => Ok(rows),
             Done::Rows(_) | Done::Copy(_) => Err(Error::Internal("a count was expected".into())),
         }
@@ -131,7 +162,7 @@ impl Tx {
 
     /// The bytes of `COPY (…) TO STDOUT`. It takes no parameters: format only ids, dates and numbers into it.
     pub async fn copy_out(&self, sql: &str) -> Result<CopyOutStream> {
-        match self.run(sql, Operation::CopyOut).await? {
+        match self.run(sql, Operation::Kept(Kept::CopyOut)).await? {
             Done::Copy(stream) => Ok(stream),
             Done::Rows(_) | Done::Changed(_) => Err(Error::Internal("a copy was expected".into())),
         }

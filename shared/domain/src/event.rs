@@ -7,6 +7,7 @@ use crate::{
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::{fmt, net::IpAddr};
 
 /// The version of the envelope and of every payload. A consumer accepts this one and the one before.
@@ -24,11 +25,13 @@ pub enum QueueName {
     Live,
     /// Posting to sockets, apart from `Live` because on AWS it runs outside the VPC.
     Push,
+    /// Reports that are computed anew before they expire.
+    Reports,
 }
 
 impl QueueName {
     /// All of them, in the order of their discriminants.
-    pub const ALL: [Self; 4] = [Self::Notifications, Self::Exports, Self::Live, Self::Push];
+    pub const ALL: [Self; 5] = [Self::Notifications, Self::Exports, Self::Live, Self::Push, Self::Reports];
 
     /// The name in the outbox, in metrics and in the variable `<NAME>_QUEUE_URL`.
     pub fn as_str(self) -> &'static str {
@@ -37,6 +40,7 @@ impl QueueName {
             Self::Exports => "exports",
             Self::Live => "live",
             Self::Push => "push",
+            Self::Reports => "reports",
         }
     }
 }
@@ -177,6 +181,14 @@ pub enum Event {
     /// An export failed for good.
     #[serde(rename = "export.failed")]
     ExportFailed(ExportDone),
+    /// A cached report is asked for and will expire soon.
+    #[serde(rename = "report.aging")]
+    ReportAging {
+        /// For whom it is computed.
+        user_id: UserId,
+        /// Which report, with its parameters: `reports::Definition`.
+        definition: Value,
+    },
     /// A socket opened; if it has not authenticated when this arrives (15 s later), it is closed.
     #[serde(rename = "connection.opened")]
     ConnectionOpened {
@@ -274,7 +286,7 @@ pub struct Frame {
 impl Event {
     /// The queues that hear of it.
     pub fn queues(&self) -> &'static [QueueName] {
-        use QueueName::{Exports, Live, Notifications, Push};
+        use QueueName::{Exports, Live, Notifications, Push, Reports};
         match self {
             Self::TimesheetSaved(_)
             | Self::TimesheetWithdrawn(_)
@@ -294,6 +306,7 @@ impl Event {
             | Self::PasswordResetRequested { .. }
             | Self::PasswordChanged { .. } => &[Notifications],
             Self::ExportRequested { .. } => &[Exports],
+            Self::ReportAging { .. } => &[Reports],
             Self::Push { .. } => &[Push],
         }
     }
@@ -317,6 +330,7 @@ impl Event {
             Self::ExportRequested { .. } => "export.requested",
             Self::ExportReady(_) => "export.ready",
             Self::ExportFailed(_) => "export.failed",
+            Self::ReportAging { .. } => "report.aging",
             Self::ConnectionOpened { .. } => "connection.opened",
             Self::ConnectionsGone { .. } => "connections.gone",
             Self::Push { .. } => "push",

@@ -78,6 +78,8 @@ ids! {
     CategoryId,
     /// An export job.
     ExportId,
+    /// A report that somebody saved.
+    SavedReportId,
     /// A cell of a week, or an entry of the period API.
     EntryId,
     /// What one named approver says of a sheet.

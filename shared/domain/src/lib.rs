@@ -1,6 +1,7 @@
 //! Types and rules of GoGoTime, pure: no I/O, no async, no clock of its own (`docs/architecture.md`).
 //! What a rule decides here, a handler only carries out.
 
+pub mod capacity;
 pub mod codes;
 pub mod countries;
 mod decision;
@@ -10,6 +11,7 @@ mod ids;
 mod leave;
 pub mod menu;
 mod permission;
+pub mod tiles;
 mod timesheet;
 mod timestamp;
 pub mod week;
@@ -24,7 +26,7 @@ pub use event::{
 pub use ids::{
     ApprovalId, CategoryId, CodeId, CompanyId, EntryId, ExportId, HolidayId, InvitationId, LeaveId,
     MenuCardId, MenuCategoryId, MessageId, PeriodLockId, PermissionId, ResetId, RoleId, RolePermissionId,
-    RowId, ScheduleId, SessionId, TeamId, TimesheetId, UserId, UserStatusId, id_schemas,
+    RowId, SavedReportId, ScheduleId, SessionId, TeamId, TimesheetId, UserId, UserStatusId, id_schemas,
 };
 pub use leave::{LeaveCommand, LeaveParty, LeaveRefused, LeaveStatus, LeaveType};
 pub use permission::{Permission, seeded_roles};

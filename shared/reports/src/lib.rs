@@ -3,20 +3,32 @@
 //! computes anew what is asked for often before it expires.
 //!
 //! **Invariant: an answer is never older than what was committed before it was asked for.** Its key names the state of
-//! the data, read in the same snapshot as the data. Only while PostgreSQL does not answer is an older one given, marked
+//! the data, read before the data. Only while PostgreSQL does not answer is an older one given, marked
 //! `stale`.
 //!
 //! **Invariant: an answer shows no more than its viewer may see.** The viewer is part of the key, and every query gets
 //! the viewer's scope.
 
+pub mod absences;
+pub mod approvals;
+pub mod attendance;
+pub mod billing;
+pub mod compliance;
 mod csv;
+mod page;
 mod params;
+pub mod places;
+mod refresh;
 mod reply;
+mod saved;
 pub mod time;
+pub mod utilisation;
 
 pub use crate::csv::{Cell, Table};
-pub use params::{Days, List, Period, Preset, WeekStart};
+pub use params::{Days, List, OrNone, Period, Preset, WeekStart};
+pub use refresh::refresh;
 pub use reply::{Origin, Reply, reply};
+pub use saved::run;
 
 use app::{Caller, Problem};
 use chrono::NaiveDate;
@@ -42,12 +54,11 @@ pub struct Viewer {
 impl Viewer {
     /// The signed-in user.
     pub fn of(caller: &Caller) -> Self {
-        Self {
-            company: caller.company,
-            user: caller.user,
-            org: caller.has(Permission::ReportViewOrg),
-            sees_sick: caller.has(Permission::LeaveViewOrg),
-        }
+        Self::holding(caller.company, caller.user, |permission| caller.has(permission))
+    }
+
+    fn holding(company: CompanyId, user: UserId, has: impl Fn(Permission) -> bool) -> Self {
+        Self { company, user, org: has(Permission::ReportViewOrg), sees_sick: has(Permission::LeaveViewOrg) }
     }
 }
 
@@ -96,4 +107,18 @@ pub trait Report: Clone + Serialize + DeserializeOwned + Send + Sync {
 pub enum Definition {
     /// `/reports/time`
     Time(time::Asked),
+    /// `/reports/places`
+    Places(places::Asked),
+    /// `/reports/billing`
+    Billing(billing::Asked),
+    /// `/reports/absences`
+    Absences(absences::Asked),
+    /// `/reports/approvals`
+    Approvals(approvals::Asked),
+    /// `/reports/compliance`
+    Compliance(compliance::Asked),
+    /// `/reports/attendance`
+    Attendance(attendance::Asked),
+    /// `/reports/utilisation`
+    Utilisation(utilisation::Asked),
 }

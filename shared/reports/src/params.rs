@@ -7,7 +7,7 @@ use std::{fmt, marker::PhantomData, str::FromStr};
 use utoipa::{IntoParams, ToSchema};
 
 /// Days of one report at most: three years.
-pub const MAX_DAYS: i64 = 1096;
+const MAX_DAYS: i64 = 1096;
 
 /// First and last day, both included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,14 +60,18 @@ pub enum WeekStart {
 }
 
 impl WeekStart {
-    /// The first day of the week of `day`.
-    pub fn of(self, day: NaiveDate) -> NaiveDate {
-        let first = match self {
+    /// The day that it is.
+    pub fn first(self) -> Weekday {
+        match self {
             Self::Monday => Weekday::Mon,
             Self::Sunday => Weekday::Sun,
             Self::Saturday => Weekday::Sat,
-        };
-        day.week(first).checked_first_day().unwrap_or(day)
+        }
+    }
+
+    /// The first day of the week of `day`.
+    pub fn of(self, day: NaiveDate) -> NaiveDate {
+        day.week(self.first()).checked_first_day().unwrap_or(day)
     }
 }
 

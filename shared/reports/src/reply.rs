@@ -1,13 +1,14 @@
 //! From a question to a reply.
 
-use crate::{Context, Report, Viewer, csv::MAX_ROWS};
+use crate::{Context, Days, Report, Viewer, csv::MAX_ROWS, refresh};
 use app::{App, Problem};
 use axum::{
     body::Body,
     response::{IntoResponse, Response},
 };
 use cache::{Answer, Lookup};
-use db::{Error, reports::Position};
+use chrono::{DateTime, Utc};
+use db::{Error, Tx, reports::Position};
 use domain::Timestamp;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde::{Deserialize, Serialize};
@@ -56,7 +57,7 @@ pub async fn reply<R: Report>(
         asked.whole(MAX_ROWS + 1);
     }
     let name = name(viewer, &asked)?;
-    let found = match find(app, viewer, &asked, &name).await {
+    let found = match find(app, viewer, &asked, name.clone()).await {
         Ok(found) => found,
         Err(Failed::Refused(problem)) => return Err(problem),
         // The database does not answer: what was last known, or "later".
@@ -65,6 +66,9 @@ pub async fn reply<R: Report>(
             Found { answer: last.ok_or(error)?, etag: None }
         }
     };
+    if found.answer.due {
+        refresh::ask(app, viewer, &asked).await;
+    }
     let etag = found.etag.map(|state| app::etag(&(state, form)));
     if let Some(etag) = &etag
         && app::has_seen(headers, etag)
@@ -92,7 +96,7 @@ struct Found {
     etag: Option<String>,
 }
 
-enum Failed {
+pub(crate) enum Failed {
     Refused(Problem),
     Database(Error),
 }
@@ -103,11 +107,24 @@ impl From<Error> for Failed {
     }
 }
 
-async fn find<R: Report>(app: &App, viewer: &Viewer, asked: &R, name: &str) -> Result<Found, Failed> {
-    // One snapshot: what is computed below is exactly the state that the version names.
-    let tx = app.db().snapshot(viewer.company).await?;
+impl From<Failed> for Problem {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Refused(problem) => problem,
+            Failed::Database(error) => error.into(),
+        }
+    }
+}
+
+/// The state of the data, and the days that are meant today. 422 for what makes no sense.
+pub(crate) async fn resolve<R: Report>(
+    tx: &Tx,
+    viewer: &Viewer,
+    asked: &R,
+    now: DateTime<Utc>,
+) -> Result<(Position, Days), Failed> {
     let zone = asked.period().time_zone.as_deref();
-    let position = match db::reports::position(&tx, viewer.user, zone, app.now()).await {
+    let position = match db::reports::position(tx, (!viewer.org).then_some(viewer.user), zone, now).await {
         Err(Error::BadValue) if zone.is_some() => {
             let why = "timeZone: an IANA time zone such as Europe/Berlin is needed";
             return Err(Failed::Refused(Problem::unprocessable(why)));
@@ -116,26 +133,63 @@ async fn find<R: Report>(app: &App, viewer: &Viewer, asked: &R, name: &str) -> R
     };
     let days = asked.period().days(position.today).map_err(Failed::Refused)?;
     asked.check(days).map_err(Failed::Refused)?;
-    let scope = (!viewer.org).then_some(&position.led_teams[..]);
+    Ok((position, days))
+}
+
+/// What an answer is kept under, and what computing it needs to know.
+pub(crate) struct Wanted {
+    pub(crate) lookup: Lookup,
+    position: Position,
+    days: Days,
+}
+
+/// Reads the state of the data that an answer has to have at least.
+pub(crate) async fn wanted<R: Report>(
+    app: &App,
+    viewer: &Viewer,
+    asked: &R,
+    name: String,
+) -> Result<Wanted, Failed> {
+    let tx = app.db().reader(viewer.company).await?;
+    let (position, days) = resolve(&tx, viewer, asked, app.now()).await?;
     let mut version = format!("{}:{}:{}", position.key(), days.from, days.to);
     if R::BY_TODAY {
         version += &format!(":{}", position.today);
     }
-    for team in scope.unwrap_or_default() {
-        version += &format!(":{team}");
+    if !viewer.org {
+        for team in &position.led_teams {
+            version += &format!(":{team}");
+        }
     }
-    let context = Context { viewer, scope, days, today: position.today };
-    let compute = async {
-        let body = asked.compute(&tx, context).await?;
-        serde_json::to_vec(&body).map_err(|error| Error::Internal(error.to_string()))
-    };
-    let lookup = Lookup { name: name.to_owned(), version, number: position.version() };
-    let answer = app.cache().await.answer(&lookup, app.now(), compute).await?;
+    let lookup = Lookup { name, version, number: position.version() };
+    // Whoever waits for another's computation holds no connection: `tx` ends here.
+    Ok(Wanted { lookup, position, days })
+}
+
+/// Computes it, in a snapshot of its own, later than the version: it is that state of the data or a newer one, and never
+/// older. A newer one under this key does no harm: whoever reads the version later gets another key.
+pub(crate) async fn compute<R: Report>(
+    app: &App,
+    viewer: &Viewer,
+    asked: &R,
+    wanted: &Wanted,
+) -> db::Result<Vec<u8>> {
+    let scope = (!viewer.org).then_some(&wanted.position.led_teams[..]);
+    let context = Context { viewer, scope, days: wanted.days, today: wanted.position.today };
+    let tx = app.db().snapshot(viewer.company).await?;
+    let body = Box::pin(asked.compute(&tx, context)).await?;
+    serde_json::to_vec(&body).map_err(|error| Error::Internal(error.to_string()))
+}
+
+async fn find<R: Report>(app: &App, viewer: &Viewer, asked: &R, name: String) -> Result<Found, Failed> {
+    let wanted = wanted(app, viewer, asked, name).await?;
+    let lookup = &wanted.lookup;
+    let answer = app.cache().await.answer(lookup, app.now(), compute(app, viewer, asked, &wanted)).await?;
     Ok(Found { answer, etag: Some(format!("{}:{}", lookup.name, lookup.version)) })
 }
 
 /// Everything that an answer depends on but the data and the date.
-fn name<R: Report>(viewer: &Viewer, asked: &R) -> Result<String, Problem> {
+pub(crate) fn name<R: Report>(viewer: &Viewer, asked: &R) -> Result<String, Problem> {
     let parameters = serde_json::to_string(asked).map_err(|error| {
         tracing::error!(%error, "parameters cannot be written");
         Problem::internal()

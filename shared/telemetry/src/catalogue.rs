@@ -96,13 +96,21 @@ catalogue! {
     CacheLookups = "cache_lookups", Counter, Count, ["level", "outcome"],
         "Cache look-ups by level (memory, redis) and outcome (hit, miss, unreadable, error, skipped while the breaker is open).";
     CacheDuration = "cache_duration", Histogram, Milliseconds, ["level"],
-        "Time a level of the cache took to answer, or to be given up.";
+        "Time one command to the shared cache took, or until it was given up.";
     CacheComputations = "cache_computations", Counter, Count, ["outcome"],
-        "Answers not found: done (computed), suppressed (another request of this process computed it), waited (another process did), stale (the data could not be read).";
+        "Answers that were in no cache: done (computed), suppressed (another request of this process did), waited (for another process), late (waited too long and computed too), refreshed (before it expired), stale (the data could not be read).";
     CacheComputationDuration = "cache_computation_duration", Histogram, Milliseconds, [],
         "Time one computation of an answer took.";
     CacheBreaker = "cache_breaker_open", Gauge, Count, [],
         "1 while the shared cache is not asked, because it failed.";
+    RollupFolded = "rollup_folded", Counter, Count, [],
+        "Changes of entries moved into the roll-ups.";
+    RollupChangesWaiting = "rollup_changes_waiting", Gauge, Count, [],
+        "Changes of entries that are not in the roll-ups yet; reports add them up.";
+    RollupVerifications = "rollup_verifications", Counter, Count, ["outcome"],
+        "Companies whose roll-ups were held against samples of their entries: equal, different, failed.";
+    RollupDifferences = "rollup_differences", Counter, Count, ["view"],
+        "Keys of a roll-up that differed from the entries.";
     LiveConnections = "live_connections", Gauge, Count, [],
         "Open WebSocket connections.";
     LivePushes = "live_pushes", Counter, Count, ["outcome"],

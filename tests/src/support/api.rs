@@ -1,7 +1,7 @@
 //! The HTTP API in this process: every route's handler on a real database, without processes in between. For
 //! tests of behaviour; that the same routes work as Lambda binaries is what `World` is for.
 
-use super::{Call, Company, Database, Person, world};
+use super::{Call, Company, Database, Person, chaos::Chaos, world};
 use app::App;
 use axum::{Router, body::Body, body::to_bytes};
 use chrono::TimeDelta;
@@ -57,7 +57,18 @@ impl Api {
 
     /// With other variables than the usual ones.
     pub(crate) async fn start_with(env: &[(&str, &str)]) -> Self {
+        Self::start_on(Database::create().await, env).await
+    }
+
+    /// With a proxy before PostgreSQL. Who arranges and looks does not go through it.
+    pub(crate) async fn start_behind(proxy: &Chaos, env: &[(&str, &str)]) -> Self {
         let database = Database::create().await;
+        let url = proxy.url(&database.worker_url());
+        let env: Vec<_> = env.iter().copied().chain([("DATABASE_URL", url.as_str())]).collect();
+        Self::start_on(database, &env).await
+    }
+
+    async fn start_on(database: Database, env: &[(&str, &str)]) -> Self {
         let owner = database.owner().await;
         let company = Company::create_as(&owner, "Lumen").await;
         let folder = tempfile::tempdir().expect("a folder");
@@ -118,6 +129,11 @@ pub(crate) struct Client<'a> {
 }
 
 impl Client<'_> {
+    /// What other processes may use too.
+    pub(crate) fn token(&self) -> &str {
+        self.token.as_deref().expect("somebody is signed in")
+    }
+
     /// Any request; `change` may add headers.
     pub(crate) async fn send_with(
         &self,

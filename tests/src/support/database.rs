@@ -6,6 +6,8 @@ use tokio_postgres::{Client, NoTls};
 /// A fresh database; dropped with the value.
 pub(crate) struct Database {
     name: String,
+    /// By this process, which will drop it.
+    made: bool,
 }
 
 /// The URL of `variable` with another database.
@@ -33,7 +35,16 @@ impl Database {
             .batch_execute(&format!("create database {name} template gogotime_test strategy file_copy"))
             .await
             .expect("the template database exists");
-        Self { name }
+        Self { name, made: true }
+    }
+
+    /// The one that another process made, and will drop.
+    pub(crate) fn of_another_process(name: String) -> Self {
+        Self { name, made: false }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// For functions: may cross companies where the code says so.
@@ -70,6 +81,9 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
+        if !self.made {
+            return;
+        }
         let name = self.name.clone();
         // In a thread with a runtime of its own: the test's may be ending.
         let dropped = std::thread::spawn(move || {

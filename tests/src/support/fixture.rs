@@ -197,7 +197,7 @@ impl Fixture {
             self.sheet(&mut sql, "", who, person, monday);
             let sheet = if who == "employee" { handed_in } else { pending };
             let (approval, request) = (self.new_id("ApprovalId", who), self.new_id("LeaveId", who));
-            let session = self.new_id("SessionId", who);
+            let (session, saved) = (self.new_id("SessionId", who), self.new_id("SavedReportId", who));
             let _ = write!(
                 sql,
                 "insert into timesheet_approvals (company_id, id, timesheet_id, approver_id)
@@ -205,7 +205,10 @@ impl Fixture {
                  insert into leave_requests (company_id, id, user_id, start_date, end_date, leave_type)
                    values ('{company}', '{request}', '{person}', '{leave}', '{leave}', 'PTO');
                  insert into active_sessions (company_id, id, user_id, token_hash, expires_at)
-                   values ('{company}', '{session}', '{person}', '{session}', now() + interval '1 day');",
+                   values ('{company}', '{session}', '{person}', '{session}', now() + interval '1 day');
+                 insert into saved_reports (company_id, id, user_id, name, definition, share_id, share_expires_at)
+                   values ('{company}', '{saved}', '{person}', 'Saved', jsonb_build_object('report', 'time', 'groupBy', 'user'),
+                           gen_random_uuid(), now() + interval '7 days');",
             );
         }
         sql
@@ -390,6 +393,9 @@ impl Fixture {
                 json!({ "timesheetId": self.id("OtherSubmittedSheet", who), "approverId": self.person("manager").id })
             }
             ("PUT", "/timesheet-approvals/{id}") => json!({ "status": "APPROVED", "reason": "Fine" }),
+            ("POST" | "PUT", "/reports/saved" | "/reports/saved/{id}") => json!({
+                "name": "By team", "definition": { "report": "time", "period": "lastMonth", "groupBy": "team" },
+            }),
             ("POST", "/timesheet-history/filter") => {
                 json!({ "targetType": "Timesheet", "targetId": self.id("TimesheetId", who) })
             }

@@ -1,11 +1,15 @@
 //! What tests share: a database of their own, people in it, the running system, and clients.
 
 mod api;
+pub(crate) mod chaos;
+pub(crate) mod child;
 mod clients;
 mod database;
 mod fixture;
 mod people;
+pub(crate) mod redis;
 mod sample;
+pub(crate) mod sigv4;
 mod world;
 
 pub(crate) use api::{Api, Client, Reply, from};

@@ -2,8 +2,8 @@
 //!
 //! One transaction: truncate, bulk-load with binary COPY, commit; an interrupted run leaves the database as it
 //! was. A thread makes the rows while the server stores the ones before, with a bounded number of pieces
-//! between them, so memory does not grow with the number of weeks. Triggers (the foreign keys) are off
-//! meanwhile: the generator's own tests hold its references.
+//! between them, so memory does not grow with the number of weeks. Triggers (the foreign keys, the roll-ups) are off
+//! meanwhile: the generator's own tests hold its references, and the roll-ups are made in the end.
 
 mod calendar;
 mod company;
@@ -15,6 +15,7 @@ mod week;
 
 use crate::database;
 use crate::postgres;
+use crate::rollups;
 use crate::term::{self, Step, note, seconds, thousands};
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
@@ -112,6 +113,8 @@ impl Seed {
 
         let companies = Arc::new(companies);
         let (weeks, entries) = self.weeks(&tx, &companies).await?;
+        let names: Vec<_> = companies.iter().map(|company| (company.id, company.name())).collect();
+        rollups::rebuild(&tx, &names).await?;
         // Above every version that a cache may have seen of the same company.
         for company in companies.iter() {
             tx.execute(

@@ -78,7 +78,7 @@ pub(crate) async fn update_action_code(
     Json(body): Json<UpdateActionCode>,
 ) -> Result<Json<ActionCode>, Problem> {
     let mut tx = app.db().tenant(caller.company).await?;
-    let old = db::codes::lock(&tx, id).await?.ok_or_else(|| Problem::not_found("Action code"))?;
+    let old = db::codes::lock_content(&tx, id).await?.ok_or_else(|| Problem::not_found("Action code"))?;
     if_match.check(body.version, old.entity.version, &old)?;
     let content = body.applied_to(&old.content)?;
     let diff = content.diff(Some(&old.content));

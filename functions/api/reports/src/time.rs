@@ -1,4 +1,4 @@
-//! `GET /reports/time` – minutes by person, team, code, day, …
+//! `GET /reports/time` – minutes by any two of person, team, code, day, …
 
 use app::{Access, App, Caller, Problem, Query, Route};
 use axum::{
@@ -19,8 +19,9 @@ pub(crate) const ROUTE: Route = Route {
     handler: || get(time_report),
 };
 
-/// Minutes by person, team, code, day, …: of the company, or of the teams that the caller leads. Computed anew
-/// only if something has changed.
+/// Minutes by any two of person, team, code, category, day, week, month, quarter, year, country, work mode, billable and
+/// status: of the company, or of the members of the teams that the caller leads. Who is in two teams counts in both rows,
+/// and once in the total. Computed anew only if something has changed.
 #[utoipa::path(get, path = "/reports/time", params(Period, Asked),
                responses((status = 200, content((Reply<Body> = "application/json"), (String = "text/csv"))),
                          (status = 304, description = "As the `If-None-Match` of the request says."),

@@ -98,6 +98,7 @@ impl Notice {
             Event::TimesheetSaved(_)
             | Event::TimesheetWithdrawn(_)
             | Event::ExportRequested { .. }
+            | Event::ReportAging { .. }
             | Event::ConnectionOpened { .. }
             | Event::ConnectionsGone { .. }
             | Event::Push { .. } => None,
@@ -113,13 +114,9 @@ impl Desk<'_> {
 
     /// A link with a token of its own, which stands in the mail and nowhere else.
     fn link(&self, purpose: LinkPurpose, id: Uuid, expires_at: DateTime<Utc>) -> Result<LinkFacts, Failure> {
-        let page = match purpose {
-            LinkPurpose::Invitation => "accept-invitation",
-            LinkPurpose::PasswordReset => "reset-password",
-        };
         let claims = LinkClaims { company: self.tx.company(), id };
         let token = self.app.jwt().sign_link(purpose, claims, expires_at)?;
-        Ok(LinkFacts { url: format!("{}/{page}?token={token}", self.web), expires_at })
+        Ok(LinkFacts { url: purpose.url(self.web, &token), expires_at })
     }
 
     async fn week(
