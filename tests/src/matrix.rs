@@ -14,6 +14,8 @@ use std::{collections::BTreeMap, fmt::Write};
 
 /// Statements of any GET at most: two, and one for the session, which is then believed for half a minute.
 const READING: u32 = 3;
+/// Of a report that is computed: what it needs beside the data's version it asks for at once, in one round trip.
+const REPORTING: u32 = 7;
 
 /// Whether a role's keys let somebody in, as the route says it.
 fn expected(route: &Route, keys: &[Permission]) -> bool {
@@ -78,7 +80,8 @@ async fn generated_permission_matrix_is_what_every_role_meets() {
         let mut line = format!("| `{} {}` |", route.method, route.path);
         for ((role, _, keys), (let_in, statements, answer)) in roles.iter().zip(answers) {
             let expected = expected(route, keys);
-            if route.method == Method::GET && *statements > READING {
+            let most = if route.function == "api-reports" { REPORTING } else { READING };
+            if route.method == Method::GET && *statements > most {
                 failures.push(format!("GET {}: {statements} statements for {role}: {answer}", route.path));
             }
             if expected != *let_in {

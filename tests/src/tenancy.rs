@@ -50,6 +50,13 @@ async fn without_any_where_clause_only_the_tenants_rows_are_there() {
     let mine = Fixture::create(&owner, "mine", today).await.company.id;
     let theirs = Fixture::create(&owner, "theirs", today).await.company.id;
     let db = database.db(&[]);
+    // Something in the roll-ups, and something on the way there.
+    for company in [mine, theirs] {
+        let tx = db.tenant(company).await.unwrap();
+        db::rollups::fold(&tx, 1_000).await.unwrap();
+        let _ = tx.commit(&Trace::default()).await.unwrap();
+    }
+    owner.batch_execute("update timesheet_entries set duration_min = duration_min + 15").await.unwrap();
     let tables = tables(&owner).await;
     let untouched = state(&owner, &tables, theirs).await;
     // What stops a row from being deleted shall be the policies alone.

@@ -35,8 +35,8 @@ impl RebuildRollups {
         let mut progress = Progress::new(companies.len());
         for (id, name) in companies {
             progress.company(&name);
-            let tx = db.tenant(CompanyId(id)).await?;
-            let rebuilt = db::rollups::rebuild(&tx, |step, of, what| progress.step(step, of, what)).await;
+            let mut tx = db.tenant(CompanyId(id)).await?;
+            let rebuilt = db::rollups::rebuild(&mut tx, |step, of, what| progress.step(step, of, what)).await;
             rebuilt.map_err(|error| anyhow!("{name}: {error}; nothing of it has changed"))?;
             let _ = tx.commit(&Trace::default()).await?;
             progress.done();

@@ -1,6 +1,7 @@
 //! `schedule-migrate`: brings the schema up to date; invoked by whoever deploys, as the database's owner. With the
 //! payload `{"createCompany": {"name": …, "timezone": …, "adminEmail": …}}` it then founds a company: the first one
-//! of a stage has nobody yet who could ask the API for it.
+//! of a stage has nobody yet who could ask the API for it. With `{"rebuildRollups": "<company id>"}` it makes the
+//! company's roll-ups anew.
 
 use app::{App, Failure, fields};
 use db::companies::NewCompany;
@@ -13,6 +14,7 @@ use serde_json::{Value, json};
 #[serde(default, rename_all = "camelCase")]
 struct Command {
     create_company: Option<CreateCompany>,
+    rebuild_rollups: Option<CompanyId>,
 }
 
 #[derive(Deserialize)]
@@ -33,7 +35,19 @@ pub async fn run(app: App, payload: Value) -> Result<Value, Failure> {
         Some(wanted) => Some(create_company(&app, wanted).await?),
         None => None,
     };
+    if let Some(company) = command.rebuild_rollups {
+        rebuild_rollups(&app, company).await?;
+    }
     Ok(json!({ "applied": applied, "companyId": company }))
+}
+
+async fn rebuild_rollups(app: &App, company: CompanyId) -> Result<(), Failure> {
+    let mut tx = app.db().tenant(company).await?;
+    let step = |number, of, what: &str| tracing::info!(%company, what, "step {} of {of}", number + 1);
+    db::rollups::rebuild(&mut tx, step).await?;
+    app.commit_without_events(tx).await?;
+    tracing::info!(%company, "roll-ups rebuilt");
+    Ok(())
 }
 
 async fn create_company(app: &App, wanted: &CreateCompany) -> Result<CompanyId, Failure> {

@@ -24,7 +24,7 @@ pub(crate) struct Connector {
 #[derive(Default)]
 struct Slot {
     generation: u64,
-    /// Under way, or made. Never one that failed.
+    /// Under way, made, or failed.
     attempt: Option<Attempt>,
 }
 
@@ -89,7 +89,7 @@ impl Connector {
 
     fn attempt(&self) -> (u64, Attempt) {
         let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(attempt) = &slot.attempt {
+        if let Some(attempt) = slot.attempt.as_ref().filter(|attempt| !has_failed(attempt)) {
             return (slot.generation, attempt.clone());
         }
         slot.generation += 1;
@@ -107,6 +107,14 @@ impl Connector {
             let _ = tell.send(Some(made.unwrap_or_else(|_| Err(late()))));
         });
         attempt
+    }
+}
+
+/// Not only that it will: nobody waits for it any more, so the next one begins anew.
+fn has_failed(attempt: &Attempt) -> bool {
+    match &*attempt.borrow() {
+        Some(made) => made.is_err(),
+        None => attempt.has_changed().is_err(), // its task is gone
     }
 }
 

@@ -159,6 +159,19 @@ mod tests {
     }
 
     #[test]
+    fn a_forged_value_is_refused_or_read_and_nothing_worse() {
+        let head = encoded(b"").split_at(ORDER + 24).0.to_vec();
+        for n in 0..20_000_u32 {
+            let packed: Vec<u8> = (0..n % 97).map(|_| rand::random()).collect();
+            let mut bytes = [&head[..], &(n % 5_000).to_be_bytes(), &packed].concat();
+            let sum = XxHash3_64::oneshot_with_seed(digest(&asked().name), &bytes);
+            bytes.extend(sum.to_be_bytes());
+            let read = Kept::decode(&bytes, &asked()).map(|kept| kept.value.len());
+            assert!(read.is_none_or(|length| length == n as usize % 5_000), "{bytes:?}");
+        }
+    }
+
+    #[test]
     fn the_order_of_data_versions_is_that_of_their_bytes() {
         let order = |number| {
             let kept = Kept::new(DateTime::UNIX_EPOCH, Duration::ZERO, number, Vec::new());

@@ -30,7 +30,8 @@ pub struct Limits {
     pub wait: Duration,
     /// What one command may cost a request, waiting for a connection included.
     pub command: Duration,
-    /// What counts as a failure although it was answered: computing a report takes as long.
+    /// What counts as a failure although it was answered: computing a report takes as long. Not for values of more than
+    /// 128 KiB, which take their time on the network of a small function and are as slow to compute.
     pub slow: Duration,
     /// After how much a connection that is being made is given up. No request waits for it that long
     /// ([`Limits::command`]); the next one finds it made.

@@ -229,8 +229,9 @@ pub const REBUILD: [Step; 6] = [
 pub const PREPARE: &str = "select set_config('work_mem', '128MB', true), set_config('statement_timeout', '0', true), lock_rollups($1)";
 
 /// Makes the company's roll-ups anew from its entries, beside everybody's work; `progress` hears of each step: its
-/// number from 0, of how many, and its name.
-pub async fn rebuild(tx: &Tenant, mut progress: impl FnMut(usize, usize, &str)) -> Result<()> {
+/// number from 0, of how many, and its name. Reports may have been wrong, so they are computed anew.
+pub async fn rebuild(tx: &mut Tenant, mut progress: impl FnMut(usize, usize, &str)) -> Result<()> {
+    tx.touch_reports();
     let company: Uuid = tx.company().0;
     tx.query(PREPARE, &[&company]).await?;
     for (number, (name, sql)) in REBUILD.iter().enumerate() {

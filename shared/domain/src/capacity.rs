@@ -346,7 +346,10 @@ impl Roster {
     /// What somebody should work on a day, counted from the first one of the range, if leave and booked absence took
     /// nothing.
     pub fn minutes_on(&self, person: usize, day: usize) -> i64 {
-        self.people.get(person).filter(|person| self.counts(person, day)).map_or(0, |person| self.minutes(person, day))
+        self.people
+            .get(person)
+            .filter(|person| self.counts(person, day))
+            .map_or(0, |person| self.minutes(person, day))
     }
 
     /// What the schedules say of some days, as differences of sums: most people have one schedule all the time.
@@ -490,9 +493,9 @@ impl WeekPlan {
             if is_of_days {
                 // The week's sum itself is not needed.
                 if week == 0 {
-                    first = monday + Days::new(7)
+                    first = monday + Days::new(7);
                 } else {
-                    last = last_monday - Days::new(7)
+                    last = last_monday - Days::new(7);
                 }
                 if rest != Some(week) {
                     parts.push((tile(Grain::Day, inside), true));

@@ -59,11 +59,11 @@ pub struct Asked {
     #[serde(default, skip_serializing_if = "List::is_empty")]
     #[param(value_type = Vec<UserId>, style = Form, explode = false, max_items = 100)]
     pub users: List<UserId>,
-    /// Rows at most; 100 if left out.
-    #[serde(default = "page::default_limit")]
+    /// Rows at most; 100 if left out, and 50 with days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(minimum = 1, maximum = 1000)]
     #[schema(minimum = 1, maximum = 1000)]
-    pub limit: i64,
+    pub limit: Option<i64>,
     /// Rows to leave out before.
     #[serde(default)]
     #[param(minimum = 0)]
@@ -307,6 +307,13 @@ impl Detail {
     }
 }
 
+impl Asked {
+    fn limit(&self) -> i64 {
+        let default = if self.detail == Detail::Day { MAX_PEOPLE_WITH_DAYS } else { page::default_limit() };
+        self.limit.unwrap_or(default)
+    }
+}
+
 impl Report for Asked {
     const NAME: &'static str = "attendance";
     type Body = Body;
@@ -316,7 +323,8 @@ impl Report for Asked {
     }
 
     fn check(&self, days: Days) -> Result<(), Problem> {
-        page::check(self.limit, self.offset)?;
+        let limit = self.limit();
+        page::check(limit, self.offset)?;
         if self.detail != Detail::Day {
             return Ok(());
         }
@@ -325,7 +333,7 @@ impl Report for Asked {
             return Err(Problem::unprocessable(why));
         }
         // A file has everybody, up to its own limit.
-        if self.limit > MAX_PEOPLE_WITH_DAYS && self.limit <= MAX_ROWS {
+        if limit > MAX_PEOPLE_WITH_DAYS && limit <= MAX_ROWS {
             let why = format!("detail: with day, limit must be at most {MAX_PEOPLE_WITH_DAYS}");
             return Err(Problem::unprocessable(why));
         }
@@ -333,12 +341,13 @@ impl Report for Asked {
     }
 
     fn whole(&mut self, rows: i64) {
-        (self.limit, self.offset) = (rows, 0);
+        (self.limit, self.offset) = (Some(rows), 0);
     }
 
     async fn compute(&self, tx: &Reader, context: Context<'_>) -> db::Result<Body> {
         let Days { from, to } = context.days;
         let who = Who { scope: context.scope, teams: &self.teams.0, users: &self.users.0 };
+        attendance::prepare(tx).await?;
         let people = who.ids(tx).await?;
         let range = Range { from, to, people: people.as_deref() };
         let plan = WeekPlan::new(from, to);
@@ -372,13 +381,13 @@ impl Report for Asked {
             (0..everybody).partition(|n| team.roster.is_shown(*n));
         let row_count = i64::try_from(shown.len()).unwrap_or(i64::MAX);
         let is_too_long =
-            self.limit > MAX_ROWS && row_count.saturating_mul(self.detail.lines(context.days)) > MAX_ROWS;
+            self.limit() > MAX_ROWS && row_count.saturating_mul(self.detail.lines(context.days)) > MAX_ROWS;
         let rows = if is_too_long {
             Vec::new() // the file is refused by the number of its rows
         } else {
             let ids = team.roster.people();
             let hidden: Vec<UserId> = hidden.into_iter().filter_map(|n| ids.get(n).copied()).collect();
-            let page = Page { limit: self.limit, offset: self.offset };
+            let page = Page { limit: self.limit(), offset: self.offset };
             let days = [Tile { grain: Grain::Day, first: from, last: to }];
             let people = attendance::page(tx, range, &hidden, page, &days).await?;
             people.into_iter().map(|person| team.row(self.detail, person)).collect()

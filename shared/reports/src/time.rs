@@ -88,7 +88,7 @@ pub struct Asked {
     #[serde(default, skip_serializing_if = "List::is_empty")]
     #[param(value_type = Vec<WorkMode>, style = Form, explode = false, max_items = 100)]
     pub work_modes: List<WorkMode>,
-    /// Whether periods without time are shown, in groups by day, week, month, quarter and year.
+    /// Whether periods without time are shown, in groups by day, week, month, quarter and year; true if left out.
     #[serde(default = "yes")]
     pub fill_gaps: bool,
     /// Whether different people are counted, which takes longer.
@@ -102,7 +102,7 @@ pub struct Asked {
     #[serde(default)]
     #[param(inline)]
     pub rounding: Round,
-    /// To what multiple of minutes.
+    /// To what multiple of minutes; 15 if left out.
     #[serde(default = "quarter_of_an_hour")]
     #[param(minimum = 1, maximum = 60)]
     #[schema(minimum = 1, maximum = 60)]
@@ -172,7 +172,8 @@ pub struct Line {
     /// Its sums.
     #[serde(flatten)]
     pub sums: Sums,
-    /// What it consists of: the largest 100, or all periods. As many rows of days have fewer, down to 18.
+    /// What it consists of: the 100 with the most minutes, or all periods. Fewer, down to 18, where there are very many rows
+    /// of time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<Vec<Part>>,
     /// How many of those there are in all.
@@ -368,7 +369,7 @@ impl Asked {
             (None, None) => (Some(self.limit), self.offset, None),
             // One row more than fits: it is seen that there are too many.
             (None, Some(Some(parts))) if whole && self.fill_gaps => (Some(MAX_ROWS / parts + 1), 0, None),
-            (None, Some(Some(_))) if whole => (Some(self.limit), 0, None),
+            (None, Some(_)) if whole => (Some(self.limit), 0, None),
             (None, Some(Some(parts))) => (Some(self.limit.min((most / parts).max(1))), self.offset, None),
             (None, Some(None)) => (Some(self.limit.min(most / PARTS_EACH)), self.offset, Some(PARTS_EACH)),
         };
@@ -559,6 +560,7 @@ mod tests {
         // A file has all of them, or is refused.
         assert_eq!(page("day", Some("user"), MAX_ROWS + 1), (None, None));
         assert_eq!(page("user", Some("day"), MAX_ROWS + 1), (Some(55), None));
+        assert_eq!(page("user", Some("actionCode"), MAX_ROWS + 1), (Some(MAX_ROWS + 1), None));
     }
 
     #[test]

@@ -191,6 +191,7 @@ impl Report for Asked {
     async fn compute(&self, tx: &Reader, context: Context<'_>) -> db::Result<Body> {
         let Days { from, to } = context.days;
         let who = Who { scope: context.scope, teams: &self.teams.0, users: &self.users.0 };
+        attendance::prepare(tx).await?;
         let people = who.ids(tx).await?;
         let range = Range { from, to, people: people.as_deref() };
         let units: Vec<Unit> = self.unit().into_iter().collect();

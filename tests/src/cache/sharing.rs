@@ -2,7 +2,8 @@
 
 use super::{ask, instance, key, patient, unknown};
 use crate::support::{
-    redis::{Resp, redis_client},
+    chaos::{Chaos, Upstream},
+    redis::{RedisServer, Resp, redis_client},
     required,
 };
 use cache::{Cache, Origin};
@@ -105,4 +106,27 @@ async fn not_all_expire_at_once() {
         lives.insert(redis.call(&[b"TTL", key("v", &wanted).as_bytes()]).await.unwrap().int() / 60);
     }
     assert!(lives.len() > 5, "{lives:?}");
+}
+
+#[tokio::test]
+async fn a_hit_is_one_get_and_a_miss_two_scripts_more() {
+    let server = RedisServer::start().await;
+    let proxy = Chaos::before(Upstream::Unix(server.socket())).await;
+    let url = format!("redis://{}", proxy.address());
+    let mut admin = server.client().await;
+    let wanted = unknown();
+    for (origin, gets, scripts) in [(Origin::Miss, None, 2), (Origin::Hit, Some(1), 0)] {
+        let cache = instance(&url, patient());
+        admin.call(&[b"CONFIG", b"RESETSTAT"]).await.unwrap();
+        assert_eq!(ask(&cache, &wanted, "value").await.1, origin);
+        let stats = admin.call(&[b"INFO", b"commandstats"]).await.unwrap().bytes().unwrap();
+        let stats = String::from_utf8(stats).unwrap();
+        let calls = |command: &str| {
+            let line = stats.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
+            line.and_then(|rest| rest.split(',').next()?.parse().ok()).unwrap_or(0)
+        };
+        assert_eq!(calls("eval"), scripts, "{origin:?}");
+        // Those of a script are counted too.
+        assert!(gets.is_none_or(|gets| calls("get") == gets), "{stats}");
+    }
 }

@@ -21,8 +21,11 @@ pub(super) struct Read {
     pub(super) begun: Time,
     pub(super) ended: Time,
     pub(super) minutes: u64,
-    /// As the reply says.
+    /// As the reply says, the following too.
     pub(super) cache: String,
+    pub(super) version: u64,
+    /// Which process answered.
+    pub(super) process: usize,
 }
 
 /// Everything that happened.
@@ -62,6 +65,19 @@ impl History {
         violations
     }
 
+    /// Data versions that one process computed and the other found, and those that were computed more than once.
+    pub(super) fn shared(&self, from: Time, to: Time) -> (usize, usize) {
+        let mut versions: BTreeMap<u64, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
+        for read in self.reads.iter().filter(|read| (from..to).contains(&read.begun)) {
+            let (computed, found) = versions.entry(read.version).or_default();
+            if read.cache == "hit" { found.push(read.process) } else { computed.push(read.process) }
+        }
+        let shared =
+            versions.values().filter(|(computed, found)| found.iter().any(|one| !computed.contains(one)));
+        let twice = versions.values().filter(|(computed, _)| computed.len() > 1);
+        (shared.count(), twice.count())
+    }
+
     /// The sum over all writers, each with the last of these writes.
     fn minutes(&self, counts: impl Fn(&Write) -> bool) -> u64 {
         let mut sheets = BTreeMap::new();
@@ -77,10 +93,9 @@ impl History {
         let writes = self.writes.iter().map(|Write { writer, minutes, begun, acked }| {
             format!("write {writer} {minutes} {begun} {}", acked.unwrap_or(0))
         });
-        let reads = self
-            .reads
-            .iter()
-            .map(|Read { begun, ended, minutes, cache }| format!("read {begun} {ended} {minutes} {cache}"));
+        let reads = self.reads.iter().map(|Read { begun, ended, minutes, cache, version, process }| {
+            format!("read {begun} {ended} {minutes} {cache} {version} {process}")
+        });
         writes.chain(reads).collect()
     }
 
@@ -95,11 +110,13 @@ impl History {
                 begun: number(begun),
                 acked: Some(number(acked)).filter(|acked| *acked > 0),
             }),
-            ["read", begun, ended, minutes, cache] => self.reads.push(Read {
+            ["read", begun, ended, minutes, cache, version, process] => self.reads.push(Read {
                 begun: number(begun),
                 ended: number(ended),
                 minutes: number(minutes),
                 cache: cache.to_owned(),
+                version: number(version),
+                process: number(process),
             }),
             _ => panic!("not an event: {line}"),
         }
@@ -115,7 +132,7 @@ mod tests {
     }
 
     fn read(begun: Time, ended: Time, minutes: u64) -> Read {
-        Read { begun, ended, minutes, cache: "hit".into() }
+        Read { begun, ended, minutes, cache: "hit".into(), version: 1, process: 0 }
     }
 
     fn history(reads: &[Read]) -> History {

@@ -106,7 +106,9 @@ async fn one_process(job: &str) {
             let reply = send(&router, &reader, Method::GET, &report, None).await;
             let minutes = reply["total"]["minutes"].as_u64().unwrap();
             let cache = reply["cache"].as_str().unwrap().to_owned();
-            history.borrow_mut().reads.push(Read { begun, ended: clock(), minutes, cache });
+            let version = reply["dataVersion"].as_u64().unwrap();
+            let read = Read { begun, ended: clock(), minutes, cache, version, process: first };
+            history.borrow_mut().reads.push(read);
             sleep(Duration::from_millis(1)).await;
         }
     }));
@@ -230,7 +232,6 @@ async fn no_report_is_older_than_what_was_acknowledged_before_it() {
     begin("well");
     sleep(LONG).await;
     let mut admin = redis.client().await;
-    let stats = admin.call(&[b"INFO", b"stats"]).await.unwrap().bytes().unwrap();
     begin("evicting");
     evict(&mut admin).await;
     begin("nonsense");
@@ -252,10 +253,18 @@ async fn no_report_is_older_than_what_was_acknowledged_before_it() {
     sleep(LONG).await;
     begin("restarted");
     redis.restart().await;
-    sleep(RECOVERY).await;
-    let settled = clock();
+    let restarted = Instant::now();
+    support::eventually("the new Redis holds something", || async {
+        let mut admin = redis.client().await;
+        let keys = admin.call(&[b"DBSIZE"]).await.unwrap().int();
+        (keys > 0).then_some(())
+    })
+    .await;
+    let recovered = restarted.elapsed();
+    println!("used again {recovered:?} after the restart");
+    assert!(recovered < Duration::from_secs(5), "{recovered:?}");
     begin("used again");
-    sleep(Duration::from_millis(300)).await;
+    sleep(LONG).await;
     begin("end");
 
     let mut history = History::default();
@@ -279,18 +288,15 @@ async fn no_report_is_older_than_what_was_acknowledged_before_it() {
     let violations = history.violations();
     assert!(violations.is_empty(), "{} violations:\n{}", violations.len(), violations.join("\n"));
 
-    // It was worth something: much was written and read, and the cache took part, from the first to the last.
+    // It was worth something: much was written and read, and the cache took part.
     assert!(history.writes.len() > 200 && history.reads.len() > 1_000, "not much happened");
-    let hits =
-        |from: Time| history.reads.iter().filter(|read| read.begun >= from && read.cache == "hit").count();
-    assert!(hits(0) > 300 && hits(settled) > 0, "{} hits", hits(0));
-    assert!(
-        !history.reads.iter().any(|read| read.begun > settled && read.cache == "off"),
-        "it is not used again"
+    let hits = history.reads.iter().filter(|read| read.cache == "hit").count();
+    assert!(hits > 300, "{hits} hits");
+    let (shared, twice) = history.shared(parts[0].1, parts[1].1);
+    println!(
+        "while well, {shared} states were computed by one process and found by the other, {twice} computed twice"
     );
-    let stats = String::from_utf8(stats).unwrap();
-    let shared = stats.lines().find_map(|line| line.strip_prefix("keyspace_hits:")?.parse::<u64>().ok());
-    assert!(shared.is_some_and(|hits| hits > 20), "one process found what the other computed: {shared:?}");
+    assert!(shared > 10, "{shared}");
 
     // And it can fail: had one report been what it was half a second before, it would have been noticed.
     let mut spoiled = history.clone();

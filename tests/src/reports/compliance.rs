@@ -114,7 +114,7 @@ async fn compliance_equals_the_sheets_after_any_changes() {
         }
         staff.change().await;
     }
-    assert!(seen > 100, "{seen}");
+    assert!(seen > 20, "{seen}");
 }
 
 #[tokio::test]

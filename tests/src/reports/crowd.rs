@@ -241,8 +241,8 @@ impl<'a> Crowd<'a> {
         while !self.is_over() {
             tally.count(
                 async {
-                    let tx = self.db.tenant(self.company).await?;
-                    db::rollups::rebuild(&tx, |_, _, _| {}).await?;
+                    let mut tx = self.db.tenant(self.company).await?;
+                    db::rollups::rebuild(&mut tx, |_, _, _| {}).await?;
                     tx.commit(&Trace::default()).await.map(drop)
                 }
                 .await,

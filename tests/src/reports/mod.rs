@@ -8,6 +8,7 @@ mod compliance;
 mod crowd;
 mod data;
 mod places;
+mod refresh;
 mod rollups;
 mod saved;
 mod staff;

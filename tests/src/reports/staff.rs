@@ -102,7 +102,7 @@ impl<'a> Staff<'a> {
             people.push(id);
             sql += &format!(
                 "insert into users (company_id, id, email, first_name, last_name, password_hash, role_id, status_id)
-                   select company_id, '{id}', 'p{n}@lumen.test', 'P{n}', '=Lumen', '', role_id, status_id from users
+                   select company_id, '{id}', 'p{n}@lumen.test', 'P{n}', 'Zulu', '', role_id, status_id from users
                    where company_id = '{company}' and id = '{}';",
                 people[0]
             );
@@ -149,25 +149,30 @@ impl<'a> Staff<'a> {
 
     /// A moment of the weeks with data; often just at midnight in one of the time zones.
     pub(super) fn moment(&mut self) -> String {
-        let (day, zone) = (self.day(), self.word(&ZONES));
+        let day = self.day();
+        self.moment_of(day)
+    }
+
+    fn moment_of(&mut self, day: NaiveDate) -> String {
+        let zone = self.word(&ZONES);
         let time = self.word(&["00:00:00", "00:00:00", "23:59:59.999999", "12:34:56"]);
         format!("('{day} {time}'::timestamp at time zone '{zone}')")
     }
 
     fn one_change(&mut self) -> String {
         let (company, user) = (self.company, self.person());
-        match self.random.random_range(0..21) {
+        match self.random.random_range(0..22) {
             0..6 => self.sheet(user),
             6..11 => self.leave(user),
-            11 => {
+            11 | 12 => {
                 let (day, country) = (self.day(), self.word(&["null", "'US'", "'FR'"]));
                 format!(
-                    "delete from holidays where company_id = '{company}' and day > '{day}';
+                    "delete from holidays where company_id = '{company}' and abs(day - '{day}'::date) > 40;
                      insert into holidays (company_id, id, day, name, country_code)
                        values ('{company}', gen_random_uuid(), '{day}', 'Free', {country}) on conflict do nothing;"
                 )
             }
-            12 => {
+            13 => {
                 let week: serde_json::Map<String, Value> = DAYS
                     .iter()
                     .filter(|day| self.random.random_bool(if day.starts_with('s') { 0.2 } else { 0.9 }))
@@ -180,25 +185,25 @@ impl<'a> Staff<'a> {
                     Value::Object(week)
                 )
             }
-            13 => {
+            14 => {
                 let status = self.word(&["ACTIVE", "ACTIVE", "INVITED", "SUSPENDED", "TERMINATED"]);
                 format!(
                     "update users set status_id = (select id from user_statuses where code = '{status}')
                      where company_id = '{company}' and id = '{user}' and first_name like 'P%';"
                 )
             }
-            14 => {
+            15 => {
                 let moment = self.moment();
                 format!(
                     "update users set created_at = {moment} where company_id = '{company}' and id = '{user}';"
                 )
             }
-            15 => format!(
+            16 => format!(
                 "update users set deleted_at = case when deleted_at is null then {} end
                  where company_id = '{company}' and id = '{user}' and first_name like 'P%';",
                 self.moment()
             ),
-            16 | 17 => {
+            17 | 18 => {
                 let team = *self.teams.choose(&mut self.random).expect("teams");
                 let deleted = self.word(&["null", "null", "now()"]);
                 format!(
@@ -208,7 +213,7 @@ impl<'a> Staff<'a> {
                        where team_members.role <> 'lead';"
                 )
             }
-            18 => {
+            19 => {
                 let (day, minutes, code) = (self.day(), self.word(&["0", "60"]), self.api.company.code);
                 format!(
                     "insert into timesheet_entries (company_id, id, user_id, action_code_id, country, duration_min, day)
@@ -224,7 +229,13 @@ impl<'a> Staff<'a> {
         let monday = self.day().week(chrono::Weekday::Mon).first_day();
         let status = self.word(&["DRAFT", "DRAFT", "SUBMITTED", "APPROVED", "APPROVED", "REJECTED"]);
         let minutes = self.word(&["0", "480", "2400"]);
-        let submitted = if status == "DRAFT" { "null".to_owned() } else { self.moment() };
+        // Often just before or just after it is late.
+        let after = monday + Days::new(self.random.random_range(7..10));
+        let submitted = match status {
+            "DRAFT" => "null".to_owned(),
+            _ if self.random.random_bool(0.5) => self.moment_of(after),
+            _ => self.moment(),
+        };
         let deleted = if self.random.random_bool(0.05) { "now()" } else { "null" };
         format!(
             "insert into timesheets (company_id, id, user_id, period_start, period_end, status, total_minutes, submitted_at,
@@ -240,8 +251,11 @@ impl<'a> Staff<'a> {
 
     /// Leave of a few days or of two weeks; instead of what the person has on these days, as the API sees to it.
     fn leave(&mut self, user: Uuid) -> String {
-        let (company, start) = (self.company, self.day());
-        let days: u64 = *[0, 0, 1, 4, 6, 13].choose(&mut self.random).expect("not empty");
+        let company = self.company;
+        let (day, whole) = (self.day(), self.random.random_bool(0.5));
+        // Whole weeks of work, and any days.
+        let start = if whole { day.week(chrono::Weekday::Mon).first_day() } else { day };
+        let days: u64 = *[0, 1, 3, 4, 4, 13].choose(&mut self.random).expect("not empty");
         let end = start + Days::new(days);
         let kind = self.word(&["PTO", "SICK", "UNPAID"]);
         let status = self.word(&["APPROVED", "APPROVED", "PENDING", "REJECTED", "CANCELLED"]);

@@ -43,6 +43,16 @@ impl Owned {
             .batch_execute(&format!("create role {name} login createrole password '{name}'"))
             .await
             .unwrap();
+        // From PostgreSQL 16 on, who makes roles may manage only those. Elsewhere the owner has made ours.
+        let roles = "gogotime_app, gogotime_reader, gogotime_system, gogotime_api, gogotime_worker";
+        let manages = format!(
+            "do $$ begin
+               if current_setting('server_version_num')::int >= 160000 then
+                 execute 'grant {roles} to {name} with admin true, inherit false, set false';
+               end if;
+             end $$"
+        );
+        cluster.batch_execute(&manages).await.unwrap();
         cluster.batch_execute(&format!("create database {name} owner {name}")).await.unwrap();
         Self { name, cluster }
     }
@@ -67,7 +77,18 @@ impl Owned {
 
     async fn drop(self) {
         self.cluster.batch_execute(&format!("drop database {} with (force)", self.name)).await.unwrap();
-        self.cluster.batch_execute(&format!("drop role {}", self.name)).await.unwrap();
+        // What it granted, from PostgreSQL 16 on, is its own; before, it is everybody's.
+        let name = &self.name;
+        let forgets = format!(
+            "do $$ begin
+               if current_setting('server_version_num')::int >= 160000 then
+                 revoke gogotime_app, gogotime_reader from gogotime_api, gogotime_worker granted by {name};
+                 revoke gogotime_system from gogotime_worker granted by {name};
+               end if;
+             end $$"
+        );
+        self.cluster.batch_execute(&forgets).await.unwrap();
+        self.cluster.batch_execute(&format!("drop role {name}")).await.unwrap();
     }
 }
 
@@ -193,6 +214,14 @@ async fn entries_that_were_there_before_the_roll_ups_are_counted() {
     let billable = "select sum(billable_minutes)::bigint from report_users where grain = 'm'";
     let billable: i64 = owner.query_one(billable, &[]).await.unwrap().get(0);
     assert_eq!(billable, 15, "all but the entry of no row are tagged as not billable");
+    // And this owner can make them anew.
+    owner.batch_execute("delete from rollup_changes").await.unwrap();
+    let url = owned.owner_url().into();
+    let db = db::Db::new(&db::Config { url, pool_size: 1, ..db::Config::default() }).unwrap();
+    let mut tx = db.tenant(company.id).await.unwrap();
+    db::rollups::rebuild(&mut tx, |_, _, _| {}).await.unwrap();
+    tx.commit(&Trace::default()).await.map(drop).unwrap();
+    assert_eq!((minutes(&owner, company.id).await, differences(&owner, company.id).await), (255, Vec::new()));
     let sql = "select count(*) from pg_class where relrowsecurity and not relforcerowsecurity";
     assert_eq!(owner.query_one(sql, &[]).await.unwrap().get::<_, i64>(0), 0);
     drop((owner, by_owner));

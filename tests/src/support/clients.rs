@@ -34,6 +34,11 @@ impl Http {
         Self { base, client, token: reply["token"].as_str().expect("a token").to_owned() }
     }
 
+    /// For another process.
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
     /// Any request; `path` from `/` on, or a whole URL.
     pub(crate) async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Response {
         let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.base) };

@@ -43,13 +43,14 @@ impl Identity {
         let query: Vec<_> = query.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let mut headers = request.headers.to_vec();
         headers.sort();
-        let lines: String =
+        let lines: Vec<_> =
             headers.iter().map(|(name, value)| format!("{name}:{}\n", value.trim())).collect();
         let names: Vec<_> = headers.iter().map(|(name, _)| name.as_str()).collect();
         let canonical = format!(
-            "{}\n/\n{}\n{lines}\n{}\n{}",
+            "{}\n/\n{}\n{}\n{}\n{}",
             request.method,
             query.join("&"),
+            lines.concat(),
             names.join(";"),
             hex::encode(Sha256::digest(request.body))
         );

@@ -84,6 +84,7 @@ pub(crate) async fn create_leave_request(
         });
     }
     tx.record(Event::LeaveRequested(access::change(&leave, caller.user)));
+    tx.touch_reports();
     let reply = request.reply(&app, &tx, &caller, StatusCode::OK, &leave).await?; // 200 in the contract, not 201
     app.commit(tx).await?;
     Ok(reply)

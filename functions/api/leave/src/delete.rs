@@ -25,13 +25,14 @@ pub(crate) async fn delete_leave_request(
     caller: Caller,
     Path(id): Path<LeaveId>,
 ) -> Result<StatusCode, Problem> {
-    let tx = app.db().tenant(caller.company).await?;
+    let mut tx = app.db().tenant(caller.company).await?;
     let leave = db::leave::lock(&tx, id, access::viewer(&caller)).await?;
     let leave = leave.ok_or_else(|| Problem::not_found("Leave request"))?;
     let party = access::party(&caller, leave.user_id);
     let begun = leave.start_date <= caller.today;
     leave.status.after(LeaveCommand::Revise, party, begun).map_err(access::refused)?;
     db::leave::delete(&tx, id, caller.user, app.now()).await?;
+    tx.touch_reports();
     app.commit_without_events(tx).await?;
     Ok(StatusCode::NO_CONTENT)
 }

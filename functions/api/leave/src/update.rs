@@ -125,11 +125,9 @@ pub(crate) async fn update_leave_request(
             });
         }
         tx.record(Event::LeaveDecided(access::change(&decided, caller.user)));
-        if leave.status == LeaveStatus::Approved || status == LeaveStatus::Approved {
-            tx.touch_reports(); // only granted leave counts anywhere
-        }
         decided
     };
+    tx.touch_reports();
     app.commit(tx).await?;
     Ok(Json(access::shown(&caller, changed)))
 }

@@ -8,7 +8,10 @@ use axum::{
     routing::get,
 };
 use domain::Permission;
-use reports::{Period, Reply, Viewer, time::{Asked, Body}};
+use reports::{
+    Period, Reply, Viewer,
+    time::{Asked, Body},
+};
 
 pub(crate) const ROUTE: Route = Route {
     function: "api-reports",

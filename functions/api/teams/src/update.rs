@@ -49,6 +49,7 @@ pub(crate) async fn update_team(
         action: "updated",
         diff: Some(json!({ "name": team.name })),
     });
+    tx.touch_reports(); // they show its name
     app.commit_without_events(tx).await?;
     Ok(Json(team))
 }

@@ -31,6 +31,7 @@ pub(crate) fn subject(event: &Event) -> Option<Subject<'_>> {
         | Event::PasswordResetRequested { .. }
         | Event::PasswordChanged { .. }
         | Event::ExportRequested { .. }
+        | Event::ReportAging { .. }
         | Event::ConnectionOpened { .. }
         | Event::ConnectionsGone { .. }
         | Event::Push { .. } => None,

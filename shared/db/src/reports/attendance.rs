@@ -1,7 +1,10 @@
 //! Who works how much, and how much everybody should (`domain::capacity`): compact arrays, for arithmetic on thousands of
 //! people.
 
-use super::tiles::{letter, over, parameters};
+use super::{
+    tiles::{letter, over, parameters},
+    time::SETTINGS,
+};
 use crate::{Reader, Result, Row};
 use chrono::NaiveDate;
 use domain::{
@@ -11,7 +14,7 @@ use domain::{
 };
 use futures_util::try_join;
 use std::{collections::HashMap, fmt::Write};
-use tokio_postgres::types::{FromSqlOwned, ToSql};
+use tokio_postgres::types::{FromSqlOwned, ToSql, Type};
 use uuid::Uuid;
 
 /// The days of a report, and whom it is about.
@@ -43,6 +46,11 @@ fn array<T: FromSqlOwned>(row: &Row, column: &str) -> Vec<T> {
 /// The ids of a row's array.
 fn users(row: &Row, column: &str) -> impl Iterator<Item = UserId> {
     array::<Uuid>(row, column).into_iter().map(UserId)
+}
+
+/// What a transaction begins with that reads this much.
+pub async fn prepare(tx: &Reader) -> Result<()> {
+    tx.query(SETTINGS, &[]).await.map(drop)
 }
 
 /// What everybody should work depends on, and how many minutes a week may have.
@@ -239,9 +247,10 @@ pub async fn worked(tx: &Reader, range: Range<'_>, tiles: &[Tile]) -> Result<Vec
              from report_users where grain = '{grain}' and start between ${first} and ${last} and {among}"
         );
     }
-    let mut values = parameters(tiles);
-    values.push(&range.people);
-    let mut rows = tx.query(&sql, &values).await?;
+    // Planned for these very days: a plan for any days takes the rows one by one and not by the page.
+    let mut values: Vec<_> = parameters(tiles).into_iter().map(|day| (day, Type::DATE)).collect();
+    values.push((&range.people, Type::UUID_ARRAY));
+    let mut rows = tx.query_once(&sql, &values).await?;
     rows.sort_by_key(|row| row.get::<_, i32>("tile"));
     let worked = rows.iter().map(|row| Worked {
         sums: Sums::of(row),

@@ -19,7 +19,7 @@ use uuid::Uuid;
 /// What the rows of a time report stand for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = TimeReportGroup)]
+#[schema(as = TimeReportGroupBy)]
 pub enum GroupBy {
     /// A person.
     User,
@@ -194,7 +194,8 @@ pub struct Answer {
 
 /// What the connection does reports with. Row-level security makes reading a whole table dear, and compiling or dividing
 /// up such statements takes longer than running them.
-const SETTINGS: &str = "select set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true),
+pub(super) const SETTINGS: &str =
+    "select set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true),
     set_config('max_parallel_workers_per_gather', '0', true), set_config('work_mem', '32MB', true)";
 
 /// Rows that their parts are wanted of.

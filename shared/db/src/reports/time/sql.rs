@@ -278,16 +278,16 @@ impl Sql {
         let ranges = self.ranges(tiles);
         let teams =
             stored("report_teams", &format!("s.company_id, s.start, s.team_id, {COLUMNS}"), &ranges, &one_of);
-        let teamless = if wanted.is_none_or(|teams| teams.none) {
+        let (with, teamless) = if wanted.is_none_or(|teams| teams.none) {
             let columns = format!("s.start, null::uuid, {COLUMNS}");
             let whose = "and s.user_id = any(array(select id from teamless))";
-            format!("union all {}", stored("report_users", &columns, &ranges, whose))
+            let teamless = stored("report_users", &columns, &ranges, whose);
+            (format!("with teamless as materialized ({TEAMLESS})"), format!("union all {teamless}"))
         } else {
-            String::new()
+            <(String, String)>::default()
         };
         format!(
-            "(with teamless as materialized ({TEAMLESS})
-              select s.start, s.team_id, {COLUMNS}
+            "({with} select s.start, s.team_id, {COLUMNS}
               from ({teams}) s join teams t on t.company_id = s.company_id and t.id = s.team_id and t.deleted_at is null
               {teamless}) s"
         )
@@ -308,11 +308,13 @@ impl Sql {
     fn people(&mut self, asked: &Asked<'_>, source: Source, dims: &[GroupBy]) -> Vec<String> {
         let filters = asked.filters;
         let mut conditions = Vec::new();
-        // Teams know no people, and an inner join of members does the same.
-        let joined = source == Source::Teams || dims.contains(&GroupBy::Team);
+        if source == Source::Teams {
+            return conditions; // it knows no people
+        }
+        // An inner join of members does the same.
+        let joined = dims.contains(&GroupBy::Team);
         if let Some(teams) = &filters.teams
             && (teams.none || !joined)
-            && source != Source::Teams
         {
             let (_, members) = self.members(asked);
             let teamless = if teams.none { format!("union all {TEAMLESS}") } else { String::new() };
