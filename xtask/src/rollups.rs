@@ -22,7 +22,7 @@ pub(crate) struct RebuildRollups {
     company: Option<Uuid>,
 }
 
-/// What is done, and to whom, as far as its connection may see.
+/// Those that the transaction may see.
 const COMPANIES: &str = "select id, name from companies order by name, id";
 
 impl RebuildRollups {
@@ -46,14 +46,13 @@ impl RebuildRollups {
     }
 
     async fn companies(&self, db: &Db) -> Result<Vec<(Uuid, String)>> {
-        let rows = match self.company {
-            Some(id) => db.tenant(CompanyId(id)).await?.query(COMPANIES, &[]).await?,
-            None => {
-                let tx = db.system().await?;
-                tx.query(COMPANIES, &[]).await.context(
-                    "this user may not see all companies: name one with --company, or come as gogotime_worker",
-                )?
-            }
+        let rows = if let Some(id) = self.company {
+            db.tenant(CompanyId(id)).await?.query(COMPANIES, &[]).await?
+        } else {
+            let rows = db.system().await?.query(COMPANIES, &[]).await;
+            rows.context(
+                "this user may not see all companies: name one with --company, or come as gogotime_worker",
+            )?
         };
         if let (Some(id), true) = (self.company, rows.is_empty()) {
             bail!("there is no company {id}");

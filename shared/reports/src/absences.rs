@@ -7,7 +7,7 @@ use db::{
     Reader,
     reports::{
         Who,
-        absences::{Leave, Name, leave, names, off},
+        absences::{Leave, Name, facts, leave, names, off},
         attendance,
     },
 };
@@ -284,19 +284,17 @@ impl Report for Asked {
         let who = Who { scope: context.scope, teams: &self.teams.0, users: &self.users.0 };
         let people = who.ids(tx).await?;
         let people = people.as_deref();
-        let (mut all, mut ahead) =
-            try_join!(leave(tx, days.from, days.to, people), off(tx, today, last_ahead, people))?;
+        let ((), mut all, mut ahead) = try_join!(
+            attendance::prepare(tx),
+            leave(tx, days.from, days.to, people),
+            off(tx, today, last_ahead, people)
+        )?;
         all.retain(|leave| self.wants(viewer, leave));
         ahead.retain(|leave| self.wants(viewer, leave));
         let away: BTreeSet<UserId> = all.iter().map(|leave| leave.user).collect();
         let away: Vec<_> = away.into_iter().map(|user| user.0).collect();
-        let facts = if away.is_empty() {
-            Facts::default()
-        } else {
-            attendance::facts(tx, attendance::Range { from: days.from, to: days.to, people: Some(&away) })
-                .await?
-                .0
-        };
+        let facts =
+            if away.is_empty() { Facts::default() } else { facts(tx, days.from, days.to, &away).await? };
         let tally = Tally::of(days, viewer, all, facts);
         let (mut rows, row_count) = page::cut(tally.rows, self.limit, self.offset);
         let (mut off_today, mut off_next14_days) =

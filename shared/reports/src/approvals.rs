@@ -8,6 +8,7 @@ use db::{
     reports::{
         Who,
         approvals::{By, Events, Group, Range, Reason, groups, reasons, total, waiting},
+        attendance,
     },
 };
 use domain::{TeamId, Timestamp, UserId};
@@ -186,8 +187,13 @@ impl Report for Asked {
                 Some(by) => groups(tx, range, self.by(by, teams.as_deref())).await,
             }
         };
-        let (total, rows, reasons, waiting) =
-            try_join!(total(tx, range), rows, reasons(tx, range, TOP_REASONS), waiting(tx, range.people))?;
+        let ((), total, rows, reasons, waiting) = try_join!(
+            attendance::prepare(tx),
+            total(tx, range),
+            rows,
+            reasons(tx, range, TOP_REASONS),
+            waiting(tx, range.people)
+        )?;
         let (rows, row_count) = page::cut(sorted(rows, self.group_by), self.limit, self.offset);
         Ok(Body {
             from,

@@ -6,7 +6,7 @@ use chrono::{Days as Span, NaiveDate};
 use db::{
     Reader,
     reports::{
-        Who,
+        Who, attendance,
         compliance::{OpenWeek, WeekCounts, open, weeks},
     },
 };
@@ -167,6 +167,7 @@ impl Report for Asked {
         let closed = closed_weeks(context.days, context.today);
         let who = Who { scope: context.scope, teams: &self.teams.0, users: &self.users.0 };
         let people = who.ids(tx).await?;
+        attendance::prepare(tx).await?;
         let counts =
             if closed.is_empty() { Vec::new() } else { weeks(tx, &closed, people.as_deref()).await? };
         let missing = match page_of(&counts, self.limit, self.offset) {

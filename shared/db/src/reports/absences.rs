@@ -1,8 +1,11 @@
 //! Leave.
 
+use super::attendance;
 use crate::{Error, Reader, Result, Row};
 use chrono::NaiveDate;
-use domain::{LeaveType, UserId};
+use domain::{LeaveType, UserId, capacity::Facts};
+use futures_util::try_join;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 /// Somebody is away, or wants to be.
@@ -97,6 +100,19 @@ fn read(row: &Row) -> Result<Vec<Leave>> {
             Ok(Leave { user: UserId(user), first, last, kind, approved })
         })
         .collect()
+}
+
+/// Who of some people should work when: all that leave of theirs in the range is measured by.
+pub async fn facts(tx: &Reader, from: NaiveDate, to: NaiveDate, people: &[Uuid]) -> Result<Facts> {
+    let range = attendance::Range { from, to, people: Some(people) };
+    let holidays =
+        "select array(select h.day from holidays h join company_settings s on s.company_id = h.company_id
+                                 where h.deleted_at is null and h.day between $1 and $2
+                                   and (h.country_code is null
+                                        or upper(h.country_code) = upper(s.default_country_code))) as days";
+    let days: [&(dyn ToSql + Sync); 2] = [&from, &to];
+    let ((facts, _), row) = try_join!(attendance::people(tx, range), tx.query_one(holidays, &days))?;
+    Ok(Facts { holidays: row.get("days"), ..facts })
 }
 
 /// Names of some people, in no order.

@@ -66,7 +66,7 @@ pub async fn facts(tx: &Reader, range: Range<'_>) -> Result<(Facts, i64)> {
 ///
 /// Each of those looks into its own part of the roll-ups, which is mostly empty, and what is not folded is read once:
 /// `report_users` would be read whole, or what is not folded once for each person.
-async fn people(tx: &Reader, range: Range<'_>) -> Result<(Facts, i64)> {
+pub(super) async fn people(tx: &Reader, range: Range<'_>) -> Result<(Facts, i64)> {
     let sql = format!(
         "with rule as materialized (
            select s.company_id, s.timezone, s.work_week, s.max_weekly_minutes,

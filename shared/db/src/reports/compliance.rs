@@ -186,22 +186,23 @@ macro_rules! open_statement {
             weeks!(),
             people!($among, ", u.first_name, u.last_name"),
             ", page as (
-               select w.n, w.monday, t.user_id, t.status
+               select w.n, t.user_id, t.status
                from week w join timesheets t on t.company_id = w.company_id and t.period_start = w.monday
                  and t.status in ('DRAFT', 'REJECTED') and ",
             used!(),
             $mine,
             " union all
-               (select w.n, w.monday, p.id, null from week w join person p on p.since <= w.n where w.days <> 0
-                except
-                select w.n, w.monday, t.user_id, null
-                from week w join timesheets t on t.company_id = w.company_id and t.period_start = w.monday and ",
+               select n, user_id, null from (
+                 select w.n, p.id as user_id from week w join person p on p.since <= w.n where w.days <> 0
+                 except
+                 select w.n, t.user_id
+                 from week w join timesheets t on t.company_id = w.company_id and t.period_start = w.monday and ",
             used!(),
             $mine,
-            "   except select w.n, w.monday, a.user_id, null from week w join away a on a.n = w.n)
+            "    except select a.n, a.user_id from away a) nothing
              )
-             select page.monday, page.user_id, page.status, u.first_name, u.last_name
-             from page join person u on u.id = page.user_id
+             select w.monday, page.user_id, page.status, u.first_name, u.last_name
+             from page join week w on w.n = page.n join person u on u.id = page.user_id
              order by page.n, u.last_name, u.first_name, u.id
              limit $3 offset $4"
         )
