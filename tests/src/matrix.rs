@@ -15,7 +15,7 @@ use std::{collections::BTreeMap, fmt::Write};
 /// Statements of any GET at most: two, and one for the session, which is then believed for half a minute.
 const READING: u32 = 3;
 /// Of a report that is computed: what it needs beside the data's version it asks for at once, in one round trip.
-const REPORTING: u32 = 7;
+const REPORTING: u32 = 8;
 
 /// Whether a role's keys let somebody in, as the route says it.
 fn expected(route: &Route, keys: &[Permission]) -> bool {

@@ -29,7 +29,7 @@ pub(crate) async fn run(app: &App) -> Result<(), Failure> {
                 Ok(folded) if folded < PIECE => {}
                 Ok(_) => next.push(company),
                 Err(Error::Conflict) => {
-                    tracing::info!(company_id = %company, "the roll-ups are being rebuilt")
+                    tracing::info!(company_id = %company, "the roll-ups are being rebuilt");
                 }
                 Err(error) => {
                     failed += 1;

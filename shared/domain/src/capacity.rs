@@ -1,4 +1,4 @@
-//! How much people should work, and what takes from it (`docs/reports.md`).
+//! How much people should work, and what takes from it.
 //!
 //! - A person's minutes of a day are those of the schedule that is valid on it, else of the company's week.
 //! - A holiday takes them all. If it is none, approved leave takes them all. Else time booked as absence takes as much

@@ -12,6 +12,7 @@ use db::{Error, Tx, reports::Position};
 use domain::Timestamp;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde::{Deserialize, Serialize};
+use std::fmt::Write;
 use utoipa::ToSchema;
 
 /// Where an answer comes from.
@@ -154,11 +155,11 @@ pub(crate) async fn wanted<R: Report>(
     let (position, days) = resolve(&tx, viewer, asked, app.now()).await?;
     let mut version = format!("{}:{}:{}", position.key(), days.from, days.to);
     if R::BY_TODAY {
-        version += &format!(":{}", position.today);
+        let _ = write!(version, ":{}", position.today);
     }
     if !viewer.org {
         for team in &position.led_teams {
-            version += &format!(":{team}");
+            let _ = write!(version, ":{team}");
         }
     }
     let lookup = Lookup { name, version, number: position.version() };

@@ -242,7 +242,9 @@ impl Truth {
             json
         };
         let mut all = Time::default();
-        days.iter().for_each(|(_, time)| all += *time);
+        for (_, time) in &days {
+            all += *time;
+        }
         let measures =
             with(all, weeks.iter().map(|week| week.2).sum(), weeks.iter().map(|week| week.3).sum());
         let mut row = measures.clone();
@@ -544,15 +546,12 @@ async fn attendance_as_a_file_and_what_is_refused() {
         assert!(file.iter().all(|line| line.split(',').count() == 15));
     }
     // More lines than a file may have are not computed.
-    let mut sql = String::new();
-    for n in 0..300 {
-        sql += &format!(
-            "insert into users (company_id, id, email, first_name, last_name, password_hash, role_id, status_id, created_at)
-               select company_id, gen_random_uuid(), 'p{n}@lumen.test', 'P', 'Q', '', role_id, status_id, created_at
-               from users where company_id = '{}' and id = '{}';",
-            data.company, data.people[0]
-        );
-    }
+    let sql = format!(
+        "insert into users (company_id, id, email, first_name, last_name, password_hash, role_id, status_id, created_at)
+           select u.company_id, gen_random_uuid(), 'p' || n || '@lumen.test', 'P', 'Q', '', u.role_id, u.status_id, u.created_at
+           from users u, generate_series(1, 300) n where u.company_id = '{}' and u.id = '{}'",
+        data.company, data.people[0]
+    );
     api.owner.batch_execute(&sql).await.unwrap();
     Plain::touch(&data).await;
     let long = "/api/reports/attendance?from=2026-01-01&to=2026-04-02&detail=day";
@@ -576,6 +575,8 @@ async fn attendance_as_a_file_and_what_is_refused() {
     let days = hr.get("/api/reports/attendance?detail=day&from=2026-01-01&to=2026-04-02").await;
     assert_eq!(days["rows"].as_array().unwrap().len(), 50);
     hr.get("/api/reports/attendance?from=9999-12-01&to=9999-12-31").await;
+    let beyond = hr.get(&format!("/api/reports/attendance?offset={}", i64::MAX)).await;
+    assert_eq!(beyond["rows"], json!([]));
 
     let sql = "update team_members set deleted_at = now() where company_id = $1 and role = 'lead'";
     api.owner.execute(sql, &[&data.company.0]).await.unwrap();

@@ -236,7 +236,8 @@ impl<'a> Crowd<'a> {
         tally
     }
 
-    async fn rebuild(&self) -> Tally {
+    /// Makes everything anew, and again after `pause`.
+    async fn rebuild(&self, pause: Duration) -> Tally {
         let mut tally = Tally::default();
         while !self.is_over() {
             tally.count(
@@ -247,6 +248,7 @@ impl<'a> Crowd<'a> {
                 }
                 .await,
             );
+            tokio::time::sleep(pause).await;
         }
         tally
     }
@@ -295,7 +297,7 @@ async fn roll_ups_stay_exact_while_everything_changes_at_once() {
     let data = Data::create(&api, seed, 200).await;
     let admin = api.sign_in("project_code_admin").await;
     let crowd = Crowd::gather(&data, Duration::from_secs(3)).await;
-    let (a, b, c, d, moved, changed, renamed, folded, looks) = tokio::join!(
+    let (a, b, c, d, moved, changed, renamed, folded, rebuilt, looks) = tokio::join!(
         crowd.write(0, seed + 1),
         crowd.write(1, seed + 2),
         crowd.write(2, seed + 3),
@@ -304,15 +306,21 @@ async fn roll_ups_stay_exact_while_everything_changes_at_once() {
         crowd.change_codes(&admin, seed + 6),
         crowd.rename_codes(seed + 7),
         crowd.fold(seed + 8),
+        crowd.rebuild(Duration::from_millis(300)),
         crowd.watch(),
     );
     println!(
-        "writes {a:?} {b:?} {c:?} {d:?}\nmoves {moved:?}, codes {changed:?}, names {renamed:?}, folds {folded:?}, looks {looks:?}"
+        "writes {a:?} {b:?} {c:?} {d:?}\nmoves {moved:?}, codes {changed:?}, names {renamed:?}, folds {folded:?}, rebuilds {rebuilt:?}, looks {looks:?}"
     );
     crowd.settled().await;
-    for (who, tally) in
-        [("moves", &moved), ("codes", &changed), ("folds", &folded), ("looks", &looks), ("writes", &a)]
-    {
+    for (who, tally) in [
+        ("moves", &moved),
+        ("codes", &changed),
+        ("folds", &folded),
+        ("rebuilds", &rebuilt),
+        ("looks", &looks),
+        ("writes", &a),
+    ] {
         assert!(tally.done >= 5, "{who}: {tally:?}");
     }
 }
@@ -343,7 +351,7 @@ async fn a_rebuild_beside_everybody_repairs_what_is_damaged_and_loses_nothing() 
         crowd.move_people(seed + 3),
         crowd.change_codes(&admin, seed + 4),
         crowd.fold(seed + 5),
-        crowd.rebuild(),
+        crowd.rebuild(Duration::from_millis(10)),
     );
     println!(
         "writes {a:?} {b:?}\nmoves {moved:?}, codes {changed:?}, folds {folded:?}, rebuilds {rebuilt:?}"

@@ -6,7 +6,7 @@ use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
 use domain::CompanyId;
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt::Write};
 use tokio_postgres::types::Json;
 use uuid::Uuid;
 
@@ -100,15 +100,15 @@ impl<'a> Staff<'a> {
         for n in 0..8 {
             let id = Uuid::now_v7();
             people.push(id);
-            sql += &format!(
-                "insert into users (company_id, id, email, first_name, last_name, password_hash, role_id, status_id)
+            let _ = write!(sql, "insert into users (company_id, id, email, first_name, last_name, password_hash, role_id, status_id)
                    select company_id, '{id}', 'p{n}@lumen.test', 'P{n}', 'Zulu', '', role_id, status_id from users
                    where company_id = '{company}' and id = '{}';",
                 people[0]
             );
         }
         // Accounts are older than the data, unless a change says otherwise.
-        sql += &format!(
+        let _ = write!(
+            sql,
             "update users set created_at = now() - interval '1 year' where company_id = '{company}';"
         );
         api.owner.batch_execute(&sql).await.expect("people");

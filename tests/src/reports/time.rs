@@ -52,19 +52,20 @@ struct Question<'a> {
 
 impl Question<'_> {
     fn path(&self) -> String {
-        let mut path = format!("/api/reports/time?from={}&to={}&groupBy={}", self.from, self.to, self.by);
-        if let Some(then) = self.then {
-            path += &format!("&subGroupBy={then}");
-        }
-        for (name, values) in &self.filters {
-            path += &format!("&{name}={}", values.join(","));
-        }
-        if self.week_start != Weekday::Mon {
-            path += if self.week_start == Weekday::Sun { "&weekStart=sunday" } else { "&weekStart=saturday" };
-        }
-        path += &format!("&rounding={}&roundTo={}", self.rounding, self.round_to);
-        path += &format!("&fillGaps={}&countUsers={}&previous={}", self.fill, self.count, self.previous);
-        path + &format!("&limit={}&offset={}", self.limit, self.offset)
+        let week = match self.week_start {
+            Weekday::Sun => "sunday",
+            Weekday::Sat => "saturday",
+            _ => "monday",
+        };
+        let mut query = vec![
+            format!("from={}&to={}&groupBy={}&weekStart={week}", self.from, self.to, self.by),
+            format!("rounding={}&roundTo={}", self.rounding, self.round_to),
+            format!("fillGaps={}&countUsers={}&previous={}", self.fill, self.count, self.previous),
+            format!("limit={}&offset={}", self.limit, self.offset),
+        ];
+        query.extend(self.then.map(|then| format!("subGroupBy={then}")));
+        query.extend(self.filters.iter().map(|(name, values)| format!("{name}={}", values.join(","))));
+        format!("/api/reports/time?{}", query.join("&"))
     }
 
     fn teams_of(&self, user: Uuid) -> Vec<Uuid> {
@@ -143,7 +144,6 @@ impl Question<'_> {
         let (down, rest) = (minutes - minutes % self.round_to, minutes % self.round_to);
         match self.rounding {
             "none" => minutes,
-            "down" => down,
             "up" if rest > 0 => down + self.round_to,
             "nearest" if rest * 2 >= self.round_to => down + self.round_to,
             _ => down,

@@ -26,7 +26,9 @@ fn row(key: &str, label: &str, days: impl IntoIterator<Item = Time>) -> Value {
 
 fn sum(days: impl IntoIterator<Item = Time>) -> Time {
     let mut sum = Time::default();
-    days.into_iter().for_each(|day| sum += day);
+    for day in days {
+        sum += day;
+    }
     sum
 }
 

@@ -4,6 +4,7 @@
 use super::{Data, rollups::differences};
 use crate::support::{Api, Company, required};
 use domain::{CompanyId, Trace};
+use std::fmt::Write;
 use tokio_postgres::{Client, NoTls};
 use url::Url;
 use uuid::Uuid;
@@ -103,7 +104,8 @@ async fn sheet(owner: &Client, company: &Company, user: Uuid) -> (Uuid, Uuid) {
            values ('{id}', gen_random_uuid(), '{user}', '{code}', 'US', 15, '2026-02-03');"
     );
     for row in rows {
-        sql += &format!(
+        let _ = write!(
+            sql,
             "insert into timesheet_rows (company_id, id, user_id, timesheet_id, activity_label, time_code_id, country_code)
                values ('{id}', '{row}', '{user}', '{sheet}', 'Row', '{code}', 'US');
              insert into timesheet_entries (company_id, id, user_id, timesheet_id, timesheet_row_id, action_code_id, country,
@@ -143,20 +145,17 @@ async fn entries_that_go_with_their_row_sheet_or_company_are_counted_out() {
     let user = company.person("employee").id.0;
     let (id, (sheet, row)) = (company.id, sheet(&owner, &company, user).await);
     assert_eq!(minutes(&owner, id).await, 15 + 240);
-    for folded in [false, true] {
-        if folded {
-            fold(&db, id).await;
-        }
-        // A row takes its cells along: a referential action, as the owner.
-        let (what, left) = match folded {
-            false => (format!("delete from timesheet_rows where id = '{row}'"), 15 + 120),
-            true => (format!("delete from timesheets where id = '{sheet}'"), 15),
-        };
+    // A row takes its cells along: a referential action, as the owner. Before they are folded, and after.
+    for (what, left) in [
+        (format!("delete from timesheet_rows where id = '{row}'"), 15 + 120),
+        (format!("delete from timesheets where id = '{sheet}'"), 15),
+    ] {
         as_app(&db, id, &what).await;
         assert_eq!(minutes(&owner, id).await, left, "{what}");
         assert_eq!(differences(&owner, id).await, Vec::<String>::new(), "{what}");
+        fold(&db, id).await;
     }
-    // What belongs to the entries is of no sheet any more; entries of it that stay lose only their sheet.
+    // The entry of no sheet is still there.
     as_app(&db, id, "delete from timesheet_entries").await;
     assert_eq!((minutes(&owner, id).await, differences(&owner, id).await), (0, Vec::new()));
 

@@ -53,6 +53,7 @@ impl Fixture {
                 "UnlinkedPermission",
                 "select id from permissions where company_id = $1 and name = 'user.view.self'",
             ),
+            ("ActionCode", "select id from action_codes where company_id = $1 and code = 'DEV'"),
             ("EmployeeRole", "select id from roles where company_id = $1 and name = 'employee'"),
             ("ActiveStatus", "select id from user_statuses where $1::uuid is not null and code = 'ACTIVE'"),
         ] {
