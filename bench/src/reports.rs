@@ -114,14 +114,22 @@ async fn measure(args: &Args, target: Target, out: &mut File) -> Result<()> {
     let bench = Bench::start(target, 2).await?;
     let mut figures = Vec::new();
     writeln!(out, "{} people, {} weeks of time", bench.target.people, bench.target.weeks)?;
-    writeln!(out, "{:<26} {:>9} {:>9} {:>12} {:>8} {:>9}", "computed", "p50 ms", "p99 ms", "plain SQL ms", "ratio", "KB")?;
+    writeln!(
+        out,
+        "{:<26} {:>9} {:>9} {:>12} {:>8} {:>9}",
+        "computed", "p50 ms", "p99 ms", "plain SQL ms", "ratio", "KB"
+    )?;
     let cases = if args.cached { Vec::new() } else { cases(bench.target.today) };
     for case in cases {
         let it = bench.computed(&case, usize::from(args.requests)).await.context(case.name)?;
         let plain = it.plain.map_or("–".into(), |ms| format!("{ms:.0}"));
         let ratio = it.plain.map_or("–".into(), |ms| format!("{:.0}", ms / it.p50));
         let kilobytes = it.bytes.div_ceil(1000);
-        writeln!(out, "{:<26} {:>9.2} {:>9.2} {plain:>12} {ratio:>8} {kilobytes:>9}", it.name, it.p50, it.p99)?;
+        writeln!(
+            out,
+            "{:<26} {:>9.2} {:>9.2} {plain:>12} {ratio:>8} {kilobytes:>9}",
+            it.name, it.p50, it.p99
+        )?;
         figures.push(it);
     }
     let hits = bench.hits(20 * usize::from(args.requests)).await?;
@@ -177,9 +185,21 @@ fn cases(today: NaiveDate) -> Vec<Case> {
     vec![
         case("month by person", month("time?groupBy=user&"), Some((BY_PERSON, from, to))),
         case("month by team", month("time?groupBy=team&"), Some((BY_TEAM, from, to))),
-        case("month by code × mode", month("time?groupBy=actionCode&subGroupBy=workMode&"), Some((BY_CODE_MODE, from, to))),
-        case("year by team × month", months("time?groupBy=team&subGroupBy=month&"), Some((BY_TEAM_MONTH, year, to))),
-        case("year by code × month", months("time?groupBy=actionCode&subGroupBy=month&"), Some((BY_CODE_MONTH, year, to))),
+        case(
+            "month by code × mode",
+            month("time?groupBy=actionCode&subGroupBy=workMode&"),
+            Some((BY_CODE_MODE, from, to)),
+        ),
+        case(
+            "year by team × month",
+            months("time?groupBy=team&subGroupBy=month&"),
+            Some((BY_TEAM_MONTH, year, to)),
+        ),
+        case(
+            "year by code × month",
+            months("time?groupBy=actionCode&subGroupBy=month&"),
+            Some((BY_CODE_MONTH, year, to)),
+        ),
         case("year by country", months("time?groupBy=country&"), Some((BY_COUNTRY, year, to))),
         case("attendance, month", month("attendance?"), Some((BY_PERSON_WEEK, from, to))),
         case("utilisation by team, month", month("utilisation?groupBy=team&"), Some((BY_TEAM, from, to))),
@@ -246,7 +266,8 @@ struct Hit {
 
 impl Bench {
     async fn start(target: Target, connections: usize) -> Result<Self> {
-        let (owner, connection) = tokio_postgres::connect(&target.owner_url, NoTls).await.context("the database")?;
+        let (owner, connection) =
+            tokio_postgres::connect(&target.owner_url, NoTls).await.context("the database")?;
         tokio::spawn(connection);
         let folder = std::env::temp_dir();
         let variables: HashMap<&str, String> = HashMap::from([
@@ -289,7 +310,9 @@ impl Bench {
         // In the first words of a reply; reading all of it would be counted as the function's time.
         let head = String::from_utf8_lossy(bytes.get(..200).unwrap_or(&bytes)).into_owned();
         let origin = head.split("\"cache\":\"").nth(1).and_then(|rest| rest.split('"').next());
-        let origin = origin.with_context(|| format!("{path}: a reply that does not say where it comes from"))?.to_owned();
+        let origin = origin
+            .with_context(|| format!("{path}: a reply that does not say where it comes from"))?
+            .to_owned();
         Ok((origin, bytes))
     }
 
@@ -326,7 +349,13 @@ impl Bench {
                 plain = Some(plain.map_or(time, |best: f64| best.min(time)));
             }
         }
-        Ok(Figures { name: case.name, p50: percentile(&mut took, 50), p99: percentile(&mut took, 99), plain, bytes })
+        Ok(Figures {
+            name: case.name,
+            p50: percentile(&mut took, 50),
+            p99: percentile(&mut took, 99),
+            plain,
+            bytes,
+        })
     }
 
     /// The same reports once they are kept: whole requests, beside a bare `GET` of a value as long as the reply.
@@ -363,7 +392,8 @@ impl Bench {
     /// What the shared cache alone takes to give back a reply, without the process's own.
     async fn kept(&self, body: &[u8], times: usize) -> Result<f64> {
         let limits = Limits { memory: Duration::ZERO, ..Limits::default() };
-        let cache = Cache::redis(Settings { url: self.target.redis_url.clone(), limits, ..Settings::default() })?;
+        let cache =
+            Cache::redis(Settings { url: self.target.redis_url.clone(), limits, ..Settings::default() })?;
         let version = Uuid::new_v4().to_string();
         let lookup = Lookup { name: "bench".into(), version, number: i64::try_from(app_now())? };
         let compute = || async { Ok::<_, Infallible>(body.to_vec()) };
@@ -373,7 +403,10 @@ impl Bench {
             let started = Instant::now();
             let answer = cache.answer(&lookup, self.now, compute()).await?;
             took.push(started.elapsed());
-            ensure!(answer.origin == Origin::Hit && answer.kept.value == body, "the cache lost the bench's reply");
+            ensure!(
+                answer.origin == Origin::Hit && answer.kept.value == body,
+                "the cache lost the bench's reply"
+            );
         }
         Ok(percentile(&mut took, 50))
     }

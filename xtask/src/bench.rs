@@ -169,8 +169,13 @@ pub(crate) struct Reports {
 impl Reports {
     async fn run(&self) -> Result<()> {
         eprintln!("building the {} binary …", self.profile);
-        run(cargo(&["build", "--quiet", "--profile", &self.profile]).args(["--package", "bench", "--bin", "bench"]))
-            .await?;
+        run(cargo(&["build", "--quiet", "--profile", &self.profile]).args([
+            "--package",
+            "bench",
+            "--bin",
+            "bench",
+        ]))
+        .await?;
         let cluster = Cluster::start().await?;
         let Some(redis) = services::redis("redis-bench", 0).await? else {
             bail!("Redis is needed: apt-get install redis-server");

@@ -172,7 +172,8 @@ pub async fn lock(tx: &Tenant, id: CodeId) -> Result<Option<ActionCode>> {
 /// The same, locked against other changes only. Time is saved with it meanwhile: whoever changes what a code counts as
 /// waits for those who save (`code_changed` in the migrations), so they must not wait for its row.
 pub async fn lock_content(tx: &Tenant, id: CodeId) -> Result<Option<ActionCode>> {
-    let sql = concat!(select!("action_codes"), "where c.id = $1 and c.deleted_at is null for no key update of c");
+    let sql =
+        concat!(select!("action_codes"), "where c.id = $1 and c.deleted_at is null for no key update of c");
     tx.query_opt(sql, &[&id.0]).await?.as_ref().map(code).transpose()
 }
 

@@ -54,7 +54,8 @@ impl Table {
             });
             written = written.and_then(|()| writer.write_record(cells));
         }
-        let bytes = written.map_err(|e| e.to_string()).and_then(|()| writer.into_inner().map_err(|e| e.to_string()));
+        let bytes =
+            written.map_err(|e| e.to_string()).and_then(|()| writer.into_inner().map_err(|e| e.to_string()));
         match bytes {
             Ok(bytes) if bytes.len() > MAX_BYTES => Err(too_large()),
             Ok(bytes) => Ok(bytes),
@@ -69,7 +70,9 @@ impl Table {
 /// A leading `'` before what may begin a formula, the full-width forms included (`db::exports` does the same).
 fn guarded(text: String) -> String {
     match text.chars().next() {
-        Some('=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠') => format!("'{text}"),
+        Some('=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠') => {
+            format!("'{text}")
+        }
         _ => text,
     }
 }
@@ -89,7 +92,10 @@ mod tests {
     fn texts_cannot_become_formulas_and_numbers_stay_numbers() {
         let table = Table {
             header: vec!["Name", "Minutes"],
-            rows: vec![vec![Cell::Text("=1+1".into()), Cell::from(-5)], vec![Cell::Text("a, \"b\"".into()), Cell::Empty]],
+            rows: vec![
+                vec![Cell::Text("=1+1".into()), Cell::from(-5)],
+                vec![Cell::Text("a, \"b\"".into()), Cell::Empty],
+            ],
             row_count: 2,
         };
         let csv = String::from_utf8(table.write().unwrap()).unwrap();

@@ -94,7 +94,11 @@ pub trait Report: Clone + Serialize + DeserializeOwned + Send + Sync {
     fn whole(&mut self, rows: i64);
 
     /// Computes it. Every query is limited to `context.scope`.
-    fn compute(&self, tx: &Reader, context: Context<'_>) -> impl Future<Output = db::Result<Self::Body>> + Send;
+    fn compute(
+        &self,
+        tx: &Reader,
+        context: Context<'_>,
+    ) -> impl Future<Output = db::Result<Self::Body>> + Send;
 
     /// The answer as a table.
     fn table(body: &Self::Body) -> Table;

@@ -115,7 +115,9 @@ impl Period {
     /// The days, with `today` where the period is relative. 422 if there are none or too many.
     pub fn days(&self, today: NaiveDate) -> Result<Days, Problem> {
         let days = match (self.from, self.to, self.period) {
-            (Some(from), Some(to), None) => Days { from: fields::day("from", from)?, to: fields::day("to", to)? },
+            (Some(from), Some(to), None) => {
+                Days { from: fields::day("from", from)?, to: fields::day("to", to)? }
+            }
             (None, None, preset) => preset.unwrap_or(Preset::ThisMonth).days(today, self.week_start),
             _ => return Err(Problem::unprocessable("from and to are needed, or period instead of both")),
         };
@@ -130,7 +132,8 @@ impl Period {
 impl Preset {
     fn days(self, today: NaiveDate, week: WeekStart) -> Days {
         let months = |from: NaiveDate, n: u32| Days { from, to: from + Months::new(n) - Span::new(1) };
-        let first_of = |month0: u32| today.with_day(1).and_then(|day| day.with_month0(month0)).unwrap_or(today);
+        let first_of =
+            |month0: u32| today.with_day(1).and_then(|day| day.with_month0(month0)).unwrap_or(today);
         let month = first_of(today.month0());
         let quarter = first_of(today.month0() / 3 * 3);
         let year = first_of(0);
@@ -234,7 +237,9 @@ impl<'de, T: FromStr> Deserialize<'de> for OrNone<T> {
         if text == "none" {
             return Ok(Self::None);
         }
-        text.parse().map(Self::Some).map_err(|_| de::Error::custom(format!("{text:.40} is no id, and not none")))
+        text.parse()
+            .map(Self::Some)
+            .map_err(|_| de::Error::custom(format!("{text:.40} is no id, and not none")))
     }
 }
 

@@ -63,7 +63,8 @@ pub async fn reply<R: Report>(
         Err(Failed::Refused(problem)) => return Err(problem),
         // The database does not answer: what was last known, or "later".
         Err(Failed::Database(error)) => {
-            let last = if matches!(error, Error::Unavailable) { app.cache().await.last(&name).await } else { None };
+            let last =
+                if matches!(error, Error::Unavailable) { app.cache().await.last(&name).await } else { None };
             Found { answer: last.ok_or(error)?, etag: None }
         }
     };
@@ -83,7 +84,12 @@ pub async fn reply<R: Report>(
         cache::Origin::Stale => Origin::Stale,
         cache::Origin::Off => Origin::Off,
     };
-    let meta = Reply { generated_at: app::timestamp(kept.computed_at), data_version: kept.number, cache: origin, report: () };
+    let meta = Reply {
+        generated_at: app::timestamp(kept.computed_at),
+        data_version: kept.number,
+        cache: origin,
+        report: (),
+    };
     let response = form.write::<R>(&meta, &kept.value)?;
     Ok(match etag {
         Some(etag) => app::revalidated(etag, Some(response)),
@@ -250,7 +256,9 @@ impl Form {
 /// The kept JSON with what is said about it in front: nothing is read and written again for that.
 fn spliced(meta: &Reply<()>, value: &[u8]) -> Vec<u8> {
     let head = serde_json::to_vec(meta).unwrap_or_default();
-    let (Some((_, head)), Some((b'{', rest))) = (head.split_last(), value.split_first()) else { return Vec::new() };
+    let (Some((_, head)), Some((b'{', rest))) = (head.split_last(), value.split_first()) else {
+        return Vec::new();
+    };
     let mut body = Vec::with_capacity(head.len() + 1 + rest.len());
     body.extend_from_slice(head);
     if rest != b"}" {
@@ -269,7 +277,8 @@ mod tests {
     fn a_spliced_reply_is_the_described_one() {
         let meta = Reply { generated_at: "now".into(), data_version: 7, cache: Origin::Hit, report: () };
         for report in [json!({}), json!({ "rows": [1], "total": { "minutes": 1 } })] {
-            let spliced: Value = serde_json::from_slice(&spliced(&meta, report.to_string().as_bytes())).unwrap();
+            let spliced: Value =
+                serde_json::from_slice(&spliced(&meta, report.to_string().as_bytes())).unwrap();
             let described = Reply { generated_at: "now".into(), data_version: 7, cache: Origin::Hit, report };
             assert_eq!(spliced, serde_json::to_value(described).unwrap());
         }
@@ -277,7 +286,8 @@ mod tests {
 
     #[test]
     fn csv_is_for_who_wants_only_that() {
-        let form = |accept: &str| Form::of(&HeaderMap::from_iter([(header::ACCEPT, accept.parse().unwrap())]));
+        let form =
+            |accept: &str| Form::of(&HeaderMap::from_iter([(header::ACCEPT, accept.parse().unwrap())]));
         assert_eq!(form("text/csv"), Form::Csv);
         assert_eq!(form("text/csv, application/json"), Form::Json);
         assert_eq!(form("*/*"), Form::Json);

@@ -1,4 +1,4 @@
-//! Minutes by any two of people, teams, codes, days, … (`product.md` §2.1).
+//! Minutes by any two of people, teams, codes, days, ….
 
 use crate::{Cell, Context, Days, List, OrNone, Period, Report, Table, csv::MAX_ROWS, page};
 use app::Problem;
@@ -54,7 +54,7 @@ pub struct Asked {
     /// Only of members of these teams; `none`: of people in no team. Groups by team are then only these.
     #[serde(default, skip_serializing_if = "List::is_empty")]
     #[param(value_type = Vec<String>, style = Form, explode = false, max_items = 100)]
-    #[schema(value_type = Vec<String>)]
+    #[schema(value_type = Vec<String>, example = json!(["none"]))]
     pub teams: List<OrNone<TeamId>>,
     /// Only of these people.
     #[serde(default, skip_serializing_if = "List::is_empty")]
@@ -71,7 +71,7 @@ pub struct Asked {
     /// Only on codes of these categories; `none`: on codes without one.
     #[serde(default, skip_serializing_if = "List::is_empty")]
     #[param(value_type = Vec<String>, style = Form, explode = false, max_items = 100)]
-    #[schema(value_type = Vec<String>)]
+    #[schema(value_type = Vec<String>, example = json!(["none"]))]
     pub categories: List<OrNone<CategoryId>>,
     /// Only what is billable, or only what is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]

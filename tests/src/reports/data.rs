@@ -30,7 +30,8 @@ impl<'a> Data<'a> {
     pub(crate) async fn create(api: &'a Api, seed: u64, entries: usize) -> Self {
         println!("seed {seed}");
         let company = api.company.id;
-        let people = ["employee", "colleague", "manager", "hr", "payroll"].map(|who| api.company.person(who).id.0);
+        let people =
+            ["employee", "colleague", "manager", "hr", "payroll"].map(|who| api.company.person(who).id.0);
         let teams = [api.company.team.0, Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7()];
         let manager = api.company.person("manager").id;
         let [_, second, foreign, deleted] = teams;

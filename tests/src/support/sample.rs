@@ -125,7 +125,10 @@ impl Sample<'_> {
             Some("uuid") => {
                 let head = name.trim_end_matches('s');
                 let kind = head.chars().next().map(|c| c.to_uppercase().to_string() + &head[c.len_utf8()..]);
-                self.fixture.id(&kind.unwrap_or_default(), self.who).to_string()
+                let kind = kind.unwrap_or_default();
+                // `users` are ids of users, as `userId` is one.
+                let id = self.fixture.known(&format!("{kind}Id"), self.who);
+                id.unwrap_or_else(|| self.fixture.id(&kind, self.who)).to_string()
             }
             Some("date") => soon.to_string(),
             Some("date-time") => format!("{soon}T08:00:00.000Z"),

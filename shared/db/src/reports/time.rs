@@ -1,4 +1,4 @@
-//! Time by any two of people, teams, codes, days, … (`product.md` §2.1).
+//! Time by any two of people, teams, codes, days, ….
 //!
 //! Stored sums answer what they can (`plan`), the entries the rest. Statements are not kept prepared: their text has
 //! many shapes, and a plan made for the very days and people is worth more than the time it takes to make it.
