@@ -448,7 +448,6 @@ async fn ask(target: Target, times: usize, at: u64, out: &mut File) -> Result<()
     Ok(())
 }
 
-#[expect(clippy::disallowed_methods, reason = "several processes agree on a moment")]
 fn app_now() -> u64 {
     u64::try_from(chrono::Utc::now().timestamp_millis()).unwrap_or_default()
 }

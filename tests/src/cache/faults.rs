@@ -144,6 +144,28 @@ async fn a_hanging_cache_is_waited_for_by_all_at_once() {
 }
 
 #[tokio::test]
+async fn a_connection_that_failed_when_nobody_waited_is_not_the_next_ones_fault() {
+    let url = required("GOGOTIME_TEST_REDIS_URL");
+    let chaos = Chaos::before_url(&url).await;
+    let limits = Limits {
+        command: Duration::from_millis(300),
+        connect: Duration::from_millis(900),
+        open: Duration::from_secs(1),
+        slow: super::PATIENCE,
+        ..Limits::default()
+    };
+    let cache = instance(&asks_first(&chaos.url(&url)), limits);
+    chaos.set(Mode::Hang);
+    // Both give up before the connection does, and open the breaker.
+    for _ in 0..2 {
+        assert_eq!(ask(&cache, &unknown(), "value").await.1, Origin::Off);
+    }
+    sleep(limits.open).await; // the connection is given up, and the breaker lets one try
+    chaos.set(Mode::Pass);
+    assert_eq!(ask(&cache, &unknown(), "value").await.1, Origin::Miss, "the first that tries succeeds");
+}
+
+#[tokio::test]
 async fn a_late_answer_does_not_meet_the_next_question() {
     let url = required("GOGOTIME_TEST_REDIS_URL");
     let chaos = Chaos::before_url(&url).await;

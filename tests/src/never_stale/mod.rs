@@ -286,7 +286,8 @@ async fn no_report_is_older_than_what_was_acknowledged_before_it() {
         println!("{}", summary(&history, part[0].0, part[0].1, part[1].1));
     }
     let violations = history.violations();
-    assert!(violations.is_empty(), "{} violations:\n{}", violations.len(), violations.join("\n"));
+    let some = violations.iter().take(20).cloned().collect::<Vec<_>>().join("\n");
+    assert!(violations.is_empty(), "{} violations, among them:\n{some}", violations.len());
 
     // It was worth something: much was written and read, and the cache took part.
     assert!(history.writes.len() > 200 && history.reads.len() > 1_000, "not much happened");

@@ -64,7 +64,7 @@ impl Plain {
     }
 
     /// A day, some days, or whole months, anywhere in the data.
-    pub(super) fn period(&self, data: &mut Data<'_>) -> (NaiveDate, NaiveDate) {
+    pub(super) fn period(data: &mut Data<'_>) -> (NaiveDate, NaiveDate) {
         let months = ["2026-01-01", "2026-02-01", "2026-03-01", "2026-04-01"]
             .map(|day| day.parse::<NaiveDate>().unwrap());
         match data.random.random_range(0..4) {
@@ -78,7 +78,7 @@ impl Plain {
     }
 
     /// Mostly nothing.
-    pub(super) fn filters(&self, data: &mut Data<'_>) -> (Vec<Uuid>, Vec<Uuid>) {
+    pub(super) fn filters(data: &mut Data<'_>) -> (Vec<Uuid>, Vec<Uuid>) {
         let some = |data: &mut Data<'_>, from: &[Uuid]| {
             let some = data.random.random_bool(0.3);
             if some { from.sample(&mut data.random, 2).copied().collect() } else { Vec::new() }
@@ -186,8 +186,8 @@ async fn billing_equals_the_entries_after_any_changes() {
     for round in 0..30 {
         let plain = Plain::read(&data).await;
         for by in ["actionCode", "category", "team", "user", "month"] {
-            let days = plain.period(&mut data);
-            let (teams, users) = plain.filters(&mut data);
+            let days = Plain::period(&mut data);
+            let (teams, users) = Plain::filters(&mut data);
             let limit = *[1, 2, 100].choose(&mut data.random).unwrap();
             let offset = data.random.random_range(0..2);
             let query = format!(

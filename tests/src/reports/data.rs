@@ -4,6 +4,7 @@ use crate::support::Api;
 use chrono::{Days, NaiveDate};
 use domain::{CompanyId, UserId};
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
+use std::fmt::Write;
 use uuid::Uuid;
 
 /// The first day that has time; a Sunday, so that weeks and months begin inside.
@@ -64,7 +65,8 @@ impl<'a> Data<'a> {
             let id = Uuid::now_v7();
             codes.push(id);
             let category = category.map_or("null".to_owned(), |id| format!("'{id}'"));
-            sql += &format!(
+            let _ = write!(
+                sql,
                 "insert into action_codes (company_id, id, code, name, type, billable_default, category_id)
                    values ('{company}', '{id}', '{code}', 'Name of {code}', '{kind}', '{default}', {category});"
             );

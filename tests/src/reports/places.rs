@@ -112,8 +112,8 @@ async fn places_equal_the_entries_after_any_changes() {
         let sql = "update company_settings set default_country_code = $2 where company_id = $1";
         api.owner.execute(sql, &[&data.company.0, &home]).await.unwrap();
         for by in ["country", "workMode", "user", "month"] {
-            let (from, to) = plain.period(&mut data);
-            let (teams, users) = plain.filters(&mut data);
+            let (from, to) = Plain::period(&mut data);
+            let (teams, users) = Plain::filters(&mut data);
             let limit = *[1, 2, 100].choose(&mut data.random).unwrap();
             let offset = data.random.random_range(0..2);
             let query = format!(

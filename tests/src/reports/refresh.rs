@@ -216,8 +216,12 @@ async fn through_the_queue(sqs: bool) {
     if sqs {
         // The relay leaves a row to its request for half a minute.
         owner.batch_execute("update outbox set claimed_until = now() - interval '1 second'").await.unwrap();
-        world.local.run_schedule("schedule-relay").await.unwrap();
     }
+    // The relay sends it, and folds besides.
+    world.local.run_schedule("schedule-relay").await.unwrap();
+    world.local.run_schedule("schedule-verify").await.unwrap();
+    let unfolded: i64 = owner.query_one("select count(*) from rollup_changes", &[]).await.unwrap().get(0);
+    assert_eq!(unfolded, 0);
     crate::support::eventually("the report is fresh", || async { (!shelf.is_old().await).then_some(()) })
         .await;
     crate::support::eventually("the message is done with", || async {

@@ -298,7 +298,7 @@ fn question<'a>(
     roles: &'a HashMap<Uuid, Uuid>,
     scope: Option<Vec<Uuid>>,
 ) -> Question<'a> {
-    let (from, to) = plain.period(data);
+    let (from, to) = Plain::period(data);
     let by = *GROUPS.choose(&mut data.random).unwrap();
     let then = Some(*GROUPS.choose(&mut data.random).unwrap()).filter(|then| *then != by);
     let then = then.filter(|_| data.random.random_bool(0.6));

@@ -62,7 +62,8 @@ pub async fn facts(tx: &Reader, range: Range<'_>) -> Result<(Facts, i64)> {
 }
 
 /// Settings, people and schedules. Of those who came or went (`special`) also the days with entries: of who has left for
-/// good all until the period's last month ends and the months after it, of others those outside of their time.
+/// good those of the last month with time (`past`), or that month alone if it is after the period's; of others those
+/// outside of their time.
 ///
 /// Each of those looks into its own part of the roll-ups, which is mostly empty, and what is not folded is read once:
 /// `report_users` would be read whole, or what is not folded once for each person.
@@ -80,27 +81,40 @@ pub(super) async fn people(tx: &Reader, range: Range<'_>) -> Result<(Facts, i64)
            from users u join rule r on r.company_id = u.company_id
            where (u.created_at >= (select created_later from rule) or u.deleted_at is not null
                   or u.status_id = any(array(select id from user_statuses where is_terminal))) and {people}
+         ), past as materialized (
+           select user_id, max(start) as start from (
+             select user_id, start from (
+               select s.id as user_id, r.start, r.minutes
+               from special s cross join lateral (
+                 select p.start, p.minutes from rollup_users p
+                 where p.company_id = s.company_id and p.user_id = s.id and p.grain = 'm'
+                   and p.start >= date_trunc('month', $1::date)::date
+                 offset 0) r
+               where s.gone
+               union all
+               select s.id, date_trunc('month', c.day)::date, c.minutes
+               from rollup_changes c join special s on s.company_id = c.company_id and s.id = c.user_id
+               where s.gone and c.day >= date_trunc('month', $1::date)::date
+             ) cells group by user_id, start having sum(minutes) > 0
+           ) months group by user_id
          ), span as materialized (
-           select s.*, case when gone then month_end when deleted < $1 then $2 else least($2, created - 1) end as last
-           from special s
+           select s.company_id, s.id, s.month_end, p.start as month,
+                  case when gone and deleted is null and created <= $1 then greatest($1, p.start) else $1 end as first,
+                  case when gone then month_end when deleted < $1 then $2 else least($2, created - 1) end as last
+           from special s left join past p on p.user_id = s.id
          ), seen as (
            select user_id, day, sum(minutes) > 0 as has_time from (
              select s.id as user_id, r.start as day, r.minutes, r.entries
              from span s cross join lateral (
                select p.start, p.minutes, p.entries from rollup_places p
-               where p.company_id = s.company_id and p.user_id = s.id and p.grain = 'd' and p.start between $1 and s.last
+               where p.company_id = s.company_id and p.user_id = s.id and p.grain = 'd' and p.start between s.first and s.last
                offset 0) r
              union all
-             select s.id, r.start, r.minutes, r.entries
-             from span s cross join lateral (
-               select p.start, p.minutes, p.entries from rollup_users p
-               where p.company_id = s.company_id and p.user_id = s.id and p.grain = 'm' and p.start > s.month_end
-               offset 0) r
-             where s.gone
+             select s.id, s.month, 1, 1 from span s where s.month > s.month_end
              union all
-             select s.id, case when c.day > s.month_end then date_trunc('month', c.day)::date else c.day end, c.minutes, c.entries
+             select s.id, c.day, c.minutes, c.entries
              from rollup_changes c join span s on s.company_id = c.company_id and s.id = c.user_id
-             where c.day >= $1 and (c.day <= s.last or s.gone)
+             where c.day between s.first and s.last
            ) cells group by user_id, day having sum(entries) > 0
          )
          select r.work_week, r.max_weekly_minutes,
