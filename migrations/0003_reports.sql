@@ -26,8 +26,27 @@ create index timesheet_entries_user_idx on timesheet_entries (company_id, user_i
 -- How many weeks were handed in, and when; and what was decided when.
 create index timesheets_compliance_idx on timesheets (company_id, period_start, status, submitted_at, user_id)
   where deleted_at is null;
+-- When the sheet of a decision had been handed in: reports need it for thousands of decisions at once.
+alter table timesheet_history add column submitted_at timestamptz;
+alter table timesheet_history no force row level security;
+update timesheet_history h set submitted_at = (
+  select max(s.occurred_at) from timesheet_history s
+  where s.company_id = h.company_id and s.target_type = 'Timesheet' and s.target_id = h.target_id
+    and s.action in ('submitted', 'auto_submitted') and s.occurred_at <= h.occurred_at)
+where h.target_type = 'Timesheet' and h.action in ('approved', 'rejected');
+alter table timesheet_history force row level security;
+create function decision_made() returns trigger language plpgsql as $$
+begin
+  new.submitted_at := (
+    select max(s.occurred_at) from timesheet_history s
+    where s.company_id = new.company_id and s.target_type = 'Timesheet' and s.target_id = new.target_id
+      and s.action in ('submitted', 'auto_submitted') and s.occurred_at <= new.occurred_at);
+  return new;
+end $$;
+create trigger decision_made before insert on timesheet_history for each row
+  when (new.target_type = 'Timesheet' and new.action in ('approved', 'rejected')) execute function decision_made();
 create index timesheet_history_decisions_idx on timesheet_history (company_id, action, occurred_at)
-  include (target_id, user_id, actor_user_id) where target_type = 'Timesheet' and action <> 'created';
+  include (submitted_at, user_id, actor_user_id) where target_type = 'Timesheet' and action <> 'created';
 
 -- ------------------------------------------------------------------------------------------ roll-ups
 -- What happened to the entries since the roll-ups were last folded: one row per cell and statement, signed.

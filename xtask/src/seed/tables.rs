@@ -82,7 +82,7 @@ const ENTRIES: Table = Table {
 const HISTORY: Table = Table {
     name: "timesheet_history",
     columns: "company_id, id, user_id, target_type, target_id, action, actor_user_id, reason, occurred_at, \
-              created_at, updated_at",
+              submitted_at, created_at, updated_at",
 };
 
 /// Everything of a company but its weeks, in an order in which references hold.
@@ -301,10 +301,15 @@ impl Chunk {
                 self.written += 1;
             }
         }
+        let mut submitted = None; // what a decision answers; nothing is filled in while triggers are off
         for event in &sheet.history {
+            if event.action == "submitted" {
+                submitted = Some(event.at);
+            }
+            let answers = submitted.filter(|_| ["approved", "rejected"].contains(&event.action));
             self.history.row().uuid(id).uuid(event.id).uuid(sheet.user).text("Timesheet").uuid(sheet.id);
             self.history.text(event.action).uuid(event.actor).option(event.reason, Copy::text);
-            self.history.time(event.at).time(event.at).time(event.at);
+            self.history.time(event.at).option(answers, Copy::time).time(event.at).time(event.at);
         }
     }
 }

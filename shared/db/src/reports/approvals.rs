@@ -85,12 +85,7 @@ macro_rules! events {
                from company_settings
              ), event as (
                select h.company_id, h.user_id, h.actor_user_id, h.action, h.occurred_at, h.reason,
-                      case when h.action in ('approved', 'rejected')
-                      then date_part('epoch', h.occurred_at - (
-                             select max(s.occurred_at) from timesheet_history s
-                             where s.company_id = h.company_id and s.target_type = 'Timesheet'
-                               and s.target_id = h.target_id and s.action in ('submitted', 'auto_submitted')
-                               and s.occurred_at <= h.occurred_at)) / 60 end as waited
+                      date_part('epoch', h.occurred_at - h.submitted_at) / 60 as waited
                from timesheet_history h
                where h.target_type = 'Timesheet' and h.action in (",
             $actions,
