@@ -366,6 +366,7 @@ create table saved_reports (
   constraint saved_reports_share_check check ((share_id is null) = (share_expires_at is null)),
   foreign key (company_id, user_id) references users (company_id, id) on delete cascade
 );
+create unique index saved_reports_share_key on saved_reports (company_id, share_id) where share_id is not null;
 
 -- ------------------------------------------------------------------------------------------ who may what
 alter table timesheet_entries force row level security;

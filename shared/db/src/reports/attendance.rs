@@ -110,7 +110,7 @@ pub(super) async fn people(tx: &Reader, range: Range<'_>) -> Result<(Facts, i64)
                where p.company_id = s.company_id and p.user_id = s.id and p.grain = 'd' and p.start between s.first and s.last
                offset 0) r
              union all
-             select s.id, s.month, 1, 1 from span s where false
+             select s.id, s.month, 1, 1 from span s where s.month > s.month_end
              union all
              select s.id, c.day, c.minutes, c.entries
              from rollup_changes c join span s on s.company_id = c.company_id and s.id = c.user_id
