@@ -81,7 +81,7 @@ async fn a_refusal_has_a_reason_and_is_final() {
         (&refused["status"], &refused["rejectionReason"]),
         (&json!("REJECTED"), &json!("Release week."))
     );
-    assert_eq!(data_version(&api).await, before, "refused leave counts nowhere");
+    assert!(data_version(&api).await > before, "the report of absences shows what is pending");
     for status in ["APPROVED", "REJECTED"] {
         let problem = change(json!({ "status": status })).await.expect(422);
         assert!(problem["message"].as_str().unwrap().contains("final"), "{problem}");

@@ -65,7 +65,8 @@ fn lives(staff: &mut Staff<'_>, count: usize) -> String {
             &["approved"], // imported without its beginning
         ];
         for action in *lives.choose(&mut staff.random).unwrap() {
-            let wait = *[0, 1, 59, 61, 3_600, 100_000, 600_000].choose(&mut staff.random).unwrap();
+            // Never none: a decision and the next submission at the same instant would be in no order.
+            let wait = *[1, 59, 61, 3_600, 100_000, 600_000].choose(&mut staff.random).unwrap();
             at += chrono::TimeDelta::seconds(wait);
             let actor =
                 if staff.random.random_bool(0.1) { "null".into() } else { format!("'{}'", staff.person()) };

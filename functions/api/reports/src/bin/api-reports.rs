@@ -3,7 +3,10 @@
 fn main() -> app::Result {
     app::serve_http_after("api-reports", api_reports::ROUTES, |app| {
         Box::pin(async move {
-            app.cache().await; // finds the endpoint now if only its name is configured
+            // Finds the endpoint if only the cache's name is configured, and connects: no request waits for a log-in.
+            if !app.cache().await.ping().await {
+                tracing::warn!("the cache does not answer yet");
+            }
         })
     })
 }
