@@ -111,9 +111,20 @@ fn is_monday(start: &WeekStart) -> bool {
     *start == WeekStart::Monday
 }
 
+/// What is said about a time zone that there is not.
+pub(crate) const NO_TIME_ZONE: &str = "timeZone: an IANA time zone such as Europe/Berlin is needed";
+
 impl Period {
     /// The days, with `today` where the period is relative. 422 if there are none or too many.
     pub fn days(&self, today: NaiveDate) -> Result<Days, Problem> {
+        // PostgreSQL takes more for a time zone than there are: `00`, for one.
+        if self
+            .time_zone
+            .as_deref()
+            .is_some_and(|zone| zone.len() > 64 || !zone.starts_with(char::is_alphabetic))
+        {
+            return Err(Problem::unprocessable(NO_TIME_ZONE));
+        }
         let days = match (self.from, self.to, self.period) {
             (Some(from), Some(to), None) => {
                 Days { from: fields::day("from", from)?, to: fields::day("to", to)? }
@@ -212,6 +223,16 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
 fn few<T, E: de::Error>(values: Vec<T>) -> Result<List<T>, E> {
     if values.len() > MOST { Err(E::custom(format!("at most {MOST} values"))) } else { Ok(List(values)) }
 }
+
+/// How an [`OrNone`] of ids is described.
+#[derive(ToSchema)]
+#[schema(
+    value_type = String,
+    pattern = "^(none|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$",
+    example = "none"
+)]
+#[expect(dead_code, reason = "only its description is used")]
+pub(crate) struct IdOrNone(String);
 
 /// A value, or `none`: those that have none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

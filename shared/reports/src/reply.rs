@@ -1,6 +1,6 @@
 //! From a question to a reply.
 
-use crate::{Context, Days, Report, Viewer, csv::MAX_ROWS, refresh};
+use crate::{Context, Days, Report, Viewer, csv::MAX_ROWS, params::NO_TIME_ZONE, refresh};
 use app::{App, Problem};
 use axum::{
     body::Body,
@@ -133,8 +133,7 @@ pub(crate) async fn resolve<R: Report>(
     let zone = asked.period().time_zone.as_deref();
     let position = match db::reports::position(tx, (!viewer.org).then_some(viewer.user), zone, now).await {
         Err(Error::BadValue) if zone.is_some() => {
-            let why = "timeZone: an IANA time zone such as Europe/Berlin is needed";
-            return Err(Failed::Refused(Problem::unprocessable(why)));
+            return Err(Failed::Refused(Problem::unprocessable(NO_TIME_ZONE)));
         }
         position => position?,
     };

@@ -1,6 +1,8 @@
 //! Minutes by any two of people, teams, codes, days, ….
 
-use crate::{Cell, Context, Days, List, OrNone, Period, Report, Table, csv::MAX_ROWS, page};
+use crate::{
+    Cell, Context, Days, List, OrNone, Period, Report, Table, csv::MAX_ROWS, page, params::IdOrNone,
+};
 use app::Problem;
 use chrono::{Datelike, Days as Span, Months, NaiveDate, Weekday};
 use db::{
@@ -53,8 +55,8 @@ pub struct Asked {
     pub sub_group_by: Option<GroupBy>,
     /// Only of members of these teams; `none`: of people in no team. Groups by team are then only these.
     #[serde(default, skip_serializing_if = "List::is_empty")]
-    #[param(value_type = Vec<String>, style = Form, explode = false, max_items = 100)]
-    #[schema(value_type = Vec<String>, example = json!(["none"]))]
+    #[param(value_type = Vec<IdOrNone>, style = Form, explode = false, max_items = 100)]
+    #[schema(value_type = Vec<IdOrNone>)]
     pub teams: List<OrNone<TeamId>>,
     /// Only of these people.
     #[serde(default, skip_serializing_if = "List::is_empty")]
@@ -70,8 +72,8 @@ pub struct Asked {
     pub action_codes: List<CodeId>,
     /// Only on codes of these categories; `none`: on codes without one.
     #[serde(default, skip_serializing_if = "List::is_empty")]
-    #[param(value_type = Vec<String>, style = Form, explode = false, max_items = 100)]
-    #[schema(value_type = Vec<String>, example = json!(["none"]))]
+    #[param(value_type = Vec<IdOrNone>, style = Form, explode = false, max_items = 100)]
+    #[schema(value_type = Vec<IdOrNone>)]
     pub categories: List<OrNone<CategoryId>>,
     /// Only what is billable, or only what is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
