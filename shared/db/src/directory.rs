@@ -3,6 +3,7 @@
 
 use crate::{
     Result, Row, Tenant, Tx,
+    roles::permission_keys,
     statuses::{UserStatus, status, status_columns},
     timesheets::leads_condition,
 };
@@ -89,16 +90,6 @@ macro_rules! columns {
     () => {
         "u.id, u.email::text as email, u.first_name, u.last_name, u.company_id, u.role_id, u.status_id, u.phone_number,
          u.created_at, u.last_login, u.must_change_password_at_next_login, u.is_anonymized, u.version"
-    };
-}
-
-/// The keys that the role of `u` holds.
-macro_rules! keys {
-    () => {
-        "array(select p.name::text from role_permissions rp
-               join permissions p on p.company_id = rp.company_id and p.id = rp.permission_id
-               where rp.company_id = u.company_id and rp.role_id = u.role_id
-                 and rp.deleted_at is null and p.deleted_at is null) as permissions"
     };
 }
 
@@ -247,7 +238,7 @@ pub async fn find(tx: &Tx, id: UserId, viewer: Viewer) -> Result<Option<UserResp
         "select ",
         columns!(),
         ", ",
-        keys!(),
+        permission_keys!(),
         " from users u where u.id = $1 and u.deleted_at is null and ",
         visible!("$3", "$2", "$4")
     );
@@ -276,7 +267,7 @@ impl Subject {
 pub async fn subject(tx: &Tenant, id: UserId, viewer: Viewer, deleted_too: bool) -> Result<Option<Subject>> {
     // No joins: a row that waited for a lock is read again, but not what was joined to it.
     let sql = concat!(
-        "select ", columns!(), ", ", keys!(), ",
+        "select ", columns!(), ", ", permission_keys!(), ",
            exists (select from users o
                    join user_statuses s on s.id = o.status_id
                    join role_permissions rp on rp.company_id = o.company_id and rp.role_id = o.role_id

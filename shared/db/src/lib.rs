@@ -57,6 +57,9 @@ use deadpool_postgres::Pool;
 use domain::{CompanyId, QueueName};
 use std::sync::Arc;
 
+/// Every statement sees the same instant, and none changes anything.
+const SNAPSHOT: &str = "begin isolation level repeatable read read only";
+
 /// A lazy pool of connections. Cheap to clone; nothing is connected before the first statement.
 #[derive(Clone)]
 pub struct Db {
@@ -86,12 +89,17 @@ impl Db {
 
     /// A read-only transaction over one company's rows. There is nothing to commit: drop it.
     pub async fn reader(&self, company: CompanyId) -> Result<Reader> {
-        self.read(company, "begin read only").await
+        self.read(company, "begin read only", "").await
     }
 
     /// Like [`Db::reader`], and every statement sees the database at the same instant.
     pub async fn snapshot(&self, company: CompanyId) -> Result<Reader> {
-        self.read(company, "begin isolation level repeatable read read only").await
+        self.read(company, SNAPSHOT, "").await
+    }
+
+    /// Like [`Db::snapshot`], for reading as much as reports do.
+    pub async fn report(&self, company: CompanyId) -> Result<Reader> {
+        self.read(company, SNAPSHOT, reports::SETTINGS).await
     }
 
     /// A transaction across companies, for what belongs to none: log-in, relay, schedules, sockets.
@@ -105,9 +113,11 @@ impl Db {
         self.reader(CompanyId(uuid::Uuid::nil())).await?.query("select", &[]).await.map(drop)
     }
 
-    async fn read(&self, company: CompanyId, begin: &str) -> Result<Reader> {
+    /// `settings` are further calls of `set_config`, each after a comma: they travel with the BEGIN.
+    async fn read(&self, company: CompanyId, begin: &str, settings: &str) -> Result<Reader> {
         let begin = format!(
-            "{begin}; select set_config('role', 'gogotime_reader', true), set_config('app.company_id', '{company}', true)"
+            "{begin}; select set_config('role', 'gogotime_reader', true), set_config('app.company_id', '{company}', true)
+             {settings}"
         );
         Ok(Reader::new(self.begin(begin).await?))
     }

@@ -7,6 +7,17 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+/// The keys that the role of user `u` holds.
+macro_rules! permission_keys {
+    () => {
+        "array(select p.name::text from role_permissions rp
+               join permissions p on p.company_id = rp.company_id and p.id = rp.permission_id
+               where rp.company_id = u.company_id and rp.role_id = u.role_id
+                 and rp.deleted_at is null and p.deleted_at is null) as permissions"
+    };
+}
+pub(crate) use permission_keys;
+
 /// A role with the permissions it holds.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

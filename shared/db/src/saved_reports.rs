@@ -1,7 +1,7 @@
 //! Saved reports: what somebody asks for again and again, and by which link others may read it. Everything here but
 //! [`shared`] and [`rights`] is about the reports of one owner.
 
-use crate::{Changed, Entity, Reader, Result, Row, Tenant, Tx};
+use crate::{Changed, Entity, Reader, Result, Row, Tenant, Tx, roles::permission_keys};
 use chrono::{DateTime, Utc};
 use domain::{SavedReportId, UserId};
 use serde_json::Value;
@@ -169,14 +169,14 @@ pub async fn shared(tx: &Reader, share: Uuid) -> Result<Option<SharedReport>> {
 pub async fn rights(tx: &Reader, user: UserId) -> Result<Option<Vec<String>>> {
     let row = tx
         .query_opt(
-            "select array(select p.name::text from role_permissions rp
-                          join permissions p on p.company_id = rp.company_id and p.id = rp.permission_id
-                          where rp.company_id = u.company_id and rp.role_id = u.role_id
-                            and rp.deleted_at is null and p.deleted_at is null) as permissions
-             from users u
+            concat!(
+                "select ",
+                permission_keys!(),
+                " from users u
              join companies c on c.id = u.company_id
              join user_statuses st on st.id = u.status_id
-             where u.id = $1 and u.deleted_at is null and c.deleted_at is null and st.can_login",
+             where u.id = $1 and u.deleted_at is null and c.deleted_at is null and st.can_login"
+            ),
             &[&user.0],
         )
         .await?;

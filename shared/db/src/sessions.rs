@@ -1,6 +1,6 @@
 //! Sessions: who is signed in, with what, and until when (`domain.md` §4.7).
 
-use crate::{Reader, Result, Row, System, Tenant, Tx};
+use crate::{Reader, Result, Row, System, Tenant, Tx, roles::permission_keys};
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{CompanyId, RoleId, SessionId, Timestamp, UserId};
 use serde::Serialize;
@@ -34,18 +34,18 @@ pub async fn user(
 ) -> Result<Option<SessionUser>> {
     let row = tx
         .query_opt(
-            "select u.first_name, u.last_name, c.name as company_name, s.timezone, ($3::timestamptz at time zone s.timezone)::date as today,
-                    array(select p.name::text from role_permissions rp
-                          join permissions p on p.company_id = rp.company_id and p.id = rp.permission_id
-                          where rp.company_id = u.company_id and rp.role_id = u.role_id
-                            and rp.deleted_at is null and p.deleted_at is null) as permissions
-             from users u
+            concat!(
+                "select u.first_name, u.last_name, c.name as company_name, s.timezone,
+                    ($3::timestamptz at time zone s.timezone)::date as today, ",
+                permission_keys!(),
+                " from users u
              join companies c on c.id = u.company_id
              join company_settings s on s.company_id = u.company_id
              join user_statuses st on st.id = u.status_id
              join active_sessions a on a.company_id = u.company_id and a.user_id = u.id
              where u.id = $1 and a.id = $2 and u.deleted_at is null and c.deleted_at is null and st.can_login
-               and a.revoked_at is null and a.expires_at > $3",
+               and a.revoked_at is null and a.expires_at > $3"
+            ),
             &[&user.0, &session.0, &now],
         )
         .await?;

@@ -6,9 +6,9 @@ use chrono::{Datelike, Days as Span, NaiveDate};
 use db::{
     Reader,
     reports::{
-        Who,
-        absences::{Leave, Name, facts, leave, names, off},
-        attendance,
+        Name,
+        absences::{Leave, facts, leave, off},
+        names,
     },
 };
 use domain::{
@@ -281,14 +281,11 @@ impl Report for Asked {
     async fn compute(&self, tx: &Reader, context: Context<'_>) -> db::Result<Body> {
         let Context { viewer, days, today, .. } = context;
         let last_ahead = today + Span::new(NEXT_DAYS - 1);
-        let who = Who { scope: context.scope, teams: &self.teams.0, users: &self.users.0 };
+        let who = context.who(&self.teams, &self.users);
         let people = who.ids(tx).await?;
         let people = people.as_deref();
-        let ((), mut all, mut ahead) = try_join!(
-            attendance::prepare(tx),
-            leave(tx, days.from, days.to, people),
-            off(tx, today, last_ahead, people)
-        )?;
+        let (mut all, mut ahead) =
+            try_join!(leave(tx, days.from, days.to, people), off(tx, today, last_ahead, people))?;
         all.retain(|leave| self.wants(viewer, leave));
         ahead.retain(|leave| self.wants(viewer, leave));
         let away: BTreeSet<UserId> = all.iter().map(|leave| leave.user).collect();

@@ -6,9 +6,8 @@ use chrono::NaiveDate;
 use db::{
     Reader,
     reports::{
-        Who,
-        approvals::{By, Events, Group, Range, Reason, groups, reasons, total, waiting},
-        attendance,
+        Range,
+        approvals::{By, Events, Group, Reason, groups, reasons, total, waiting},
     },
 };
 use domain::{TeamId, Timestamp, UserId};
@@ -177,23 +176,18 @@ impl Report for Asked {
 
     async fn compute(&self, tx: &Reader, context: Context<'_>) -> db::Result<Body> {
         let Days { from, to } = context.days;
-        let who = Who { scope: context.scope, teams: &self.teams.0, users: &self.users.0 };
+        let who = context.who(&self.teams, &self.users);
         let people = who.ids(tx).await?;
         let range = Range { from, to, people: people.as_deref() };
-        let teams = shown_teams(&self.teams.0, context.scope);
+        let teams = context.teams(&self.teams);
         let rows = async {
             match self.group_by {
                 None => Ok(Vec::new()),
                 Some(by) => groups(tx, range, self.by(by, teams.as_deref())).await,
             }
         };
-        let ((), total, rows, reasons, waiting) = try_join!(
-            attendance::prepare(tx),
-            total(tx, range),
-            rows,
-            reasons(tx, range, TOP_REASONS),
-            waiting(tx, range.people)
-        )?;
+        let (total, rows, reasons, waiting) =
+            try_join!(total(tx, range), rows, reasons(tx, range, TOP_REASONS), waiting(tx, range.people))?;
         let (rows, row_count) = page::cut(sorted(rows, self.group_by), self.limit, self.offset);
         Ok(Body {
             from,
@@ -254,17 +248,6 @@ impl Asked {
                 WeekStart::Sunday => 1,
                 WeekStart::Saturday => 2,
             }),
-        }
-    }
-}
-
-/// The teams that may have a row: those asked for, of those that the viewer may see. None: all.
-fn shown_teams(asked: &[TeamId], scope: Option<&[TeamId]>) -> Option<Vec<TeamId>> {
-    match scope {
-        None if asked.is_empty() => None,
-        None => Some(asked.to_vec()),
-        Some(led) => {
-            Some(led.iter().filter(|team| asked.is_empty() || asked.contains(team)).copied().collect())
         }
     }
 }

@@ -6,8 +6,8 @@ use chrono::{NaiveDate, Weekday};
 use db::{
     Reader,
     reports::{
-        Who,
-        attendance::{self, Page, Range, Sums},
+        Range,
+        attendance::{self, Page, Sums},
     },
 };
 use domain::{
@@ -346,8 +346,7 @@ impl Report for Asked {
 
     async fn compute(&self, tx: &Reader, context: Context<'_>) -> db::Result<Body> {
         let Days { from, to } = context.days;
-        let who = Who { scope: context.scope, teams: &self.teams.0, users: &self.users.0 };
-        attendance::prepare(tx).await?;
+        let who = context.who(&self.teams, &self.users);
         let people = who.ids(tx).await?;
         let range = Range { from, to, people: people.as_deref() };
         let plan = WeekPlan::new(from, to);

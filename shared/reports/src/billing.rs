@@ -6,8 +6,9 @@ use chrono::NaiveDate;
 use db::{
     Reader,
     reports::{
-        Who,
+        Name, Who,
         billing::{self, By, Slice},
+        names,
     },
 };
 use domain::{EntryStatus, TeamId, UserId};
@@ -185,7 +186,7 @@ impl Report for Asked {
     }
 
     async fn compute(&self, tx: &Reader, context: Context<'_>) -> db::Result<Body> {
-        let who = Who { scope: context.scope, teams: &self.teams.0, users: &self.users.0 };
+        let who = context.who(&self.teams, &self.users);
         let Days { from, to } = context.days;
         let (rows, row_count, total) = match who.ids(tx).await? {
             Some(people) => of_people(self, tx, context, &people).await?,
@@ -260,9 +261,9 @@ async fn users(asked: &Asked, tx: &Reader, Days { from, to }: Days) -> db::Resul
     let (row_count, users) = billing::page_of_users(tx, (from, to), asked.limit, asked.offset).await?;
     let ids: Vec<_> = users.iter().map(|user| user.0).collect();
     let slices = billing::of_people(tx, from, to, &ids, (By::User, None));
-    let (slices, names) = futures_util::try_join!(slices, billing::names(tx, &users))?;
+    let (slices, names) = futures_util::try_join!(slices, names(tx, &users))?;
     let mut rows = rows(asked.group_by, &slices);
-    name(&mut rows, &names);
+    name(&mut rows, names);
     Ok((rows, row_count))
 }
 
@@ -280,16 +281,11 @@ async fn teams(asked: &Asked, tx: &Reader, Days { from, to }: Days) -> db::Resul
 async fn of_people(
     asked: &Asked,
     tx: &Reader,
-    Context { scope, days: Days { from, to }, .. }: Context<'_>,
+    context: Context<'_>,
     people: &[Uuid],
 ) -> db::Result<(Vec<Row>, i64, Sums)> {
-    let wanted = &asked.teams.0;
-    let teams: Option<Vec<TeamId>> = match scope {
-        Some(led) => {
-            Some(led.iter().copied().filter(|team| wanted.is_empty() || wanted.contains(team)).collect())
-        }
-        None => (!wanted.is_empty()).then(|| wanted.clone()),
-    };
+    let Days { from, to } = context.days;
+    let teams = context.teams(&asked.teams);
     let slices = billing::of_people(tx, from, to, people, (by(asked.group_by), teams.as_deref())).await?;
     let total = if asked.group_by == GroupBy::Team {
         Sums::of(&billing::of_people(tx, from, to, people, (By::Nothing, None)).await?)
@@ -299,7 +295,7 @@ async fn of_people(
     let (mut rows, row_count) = page::cut(rows(asked.group_by, &slices), asked.limit, asked.offset);
     if asked.group_by == GroupBy::User {
         let users: Vec<UserId> = rows.iter().filter_map(|row| row.key.parse().ok()).collect();
-        name(&mut rows, &billing::names(tx, &users).await?);
+        name(&mut rows, names(tx, &users).await?);
     }
     Ok((rows, row_count, total))
 }
@@ -328,8 +324,10 @@ fn rows(group_by: GroupBy, slices: &[Slice]) -> Vec<Row> {
 }
 
 /// Gives people their names.
-fn name(rows: &mut [Row], names: &HashMap<String, String>) {
+fn name(rows: &mut [Row], names: Vec<Name>) {
+    let called = |name: Name| (name.user.to_string(), format!("{} {}", name.first_name, name.last_name));
+    let mut names: HashMap<String, String> = names.into_iter().map(called).collect();
     for row in rows {
-        row.label = names.get(&row.key).cloned().unwrap_or_default();
+        row.label = names.remove(&row.key).unwrap_or_default();
     }
 }

@@ -5,10 +5,7 @@ use app::Problem;
 use chrono::{Days as Span, NaiveDate};
 use db::{
     Reader,
-    reports::{
-        Who, attendance,
-        compliance::{OpenWeek, WeekCounts, open, weeks},
-    },
+    reports::compliance::{OpenWeek, WeekCounts, open, weeks},
 };
 use domain::{TeamId, TimesheetStatus, UserId, Week};
 use serde::{Deserialize, Serialize};
@@ -165,9 +162,8 @@ impl Report for Asked {
     async fn compute(&self, tx: &Reader, context: Context<'_>) -> db::Result<Body> {
         let Days { from, to } = context.days;
         let closed = closed_weeks(context.days, context.today);
-        let who = Who { scope: context.scope, teams: &self.teams.0, users: &self.users.0 };
+        let who = context.who(&self.teams, &self.users);
         let people = who.ids(tx).await?;
-        attendance::prepare(tx).await?;
         let counts =
             if closed.is_empty() { Vec::new() } else { weeks(tx, &closed, people.as_deref()).await? };
         let missing = match page_of(&counts, self.limit, self.offset) {

@@ -32,7 +32,7 @@ pub use saved::run;
 
 use app::{Caller, Problem};
 use chrono::NaiveDate;
-use db::Reader;
+use db::{Reader, reports::Who};
 use domain::{CompanyId, Permission, TeamId, UserId};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::future::Future;
@@ -73,6 +73,23 @@ pub struct Context<'a> {
     pub days: Days,
     /// Today, in the report's time zone.
     pub today: NaiveDate,
+}
+
+impl<'a> Context<'a> {
+    /// Those of the teams and people asked for whom the viewer may see.
+    fn who(&self, teams: &'a List<TeamId>, users: &'a List<UserId>) -> Who<'a> {
+        Who { scope: self.scope, teams: &teams.0, users: &users.0 }
+    }
+
+    /// The teams that may have a row: those asked for, of those whose members the viewer may see; others stay unnamed,
+    /// though some of these people may be in them. None: all.
+    fn teams(&self, asked: &List<TeamId>) -> Option<Vec<TeamId>> {
+        let wanted = |team: &TeamId| asked.is_empty() || asked.0.contains(team);
+        match self.scope {
+            Some(led) => Some(led.iter().copied().filter(wanted).collect()),
+            None => (!asked.is_empty()).then(|| asked.0.clone()),
+        }
+    }
 }
 
 /// A kind of report: its parameters are the implementing type.

@@ -6,8 +6,8 @@ use chrono::NaiveDate;
 use db::{
     Reader,
     reports::{
-        Who,
-        places::{self, PersonWorked, Range, Worked},
+        Range,
+        places::{self, PersonWorked, Worked},
     },
 };
 use domain::{TeamId, UserId, WorkMode, countries};
@@ -215,7 +215,7 @@ impl Report for Asked {
 
     async fn compute(&self, tx: &Reader, context: Context<'_>) -> db::Result<Body> {
         let Days { from, to } = context.days;
-        let who = Who { scope: context.scope, teams: &self.teams.0, users: &self.users.0 };
+        let who = context.who(&self.teams, &self.users);
         let people = who.ids(tx).await?;
         let range = Range { from, to, people: people.as_deref() };
         let by_user = self.group_by == GroupBy::User;

@@ -58,26 +58,29 @@ pub async fn reply<R: Report>(
         asked.whole(MAX_ROWS + 1);
     }
     let name = name(viewer, &asked)?;
-    let found = match find(app, viewer, &asked, name.clone()).await {
-        Ok(found) => found,
-        Err(Failed::Refused(problem)) => return Err(problem),
-        // The database does not answer: what was last known, or "later".
-        Err(Failed::Database(error)) => {
-            let last =
-                if matches!(error, Error::Unavailable) { app.cache().await.last(&name).await } else { None };
-            Found { answer: last.ok_or(error)?, etag: None }
+    let found = match wanted(app, viewer, &asked, name.clone()).await {
+        Ok(wanted) => {
+            let etag = app::etag(&(&wanted.lookup.name, &wanted.lookup.version, form));
+            // Who has it needs neither cache nor computation.
+            if app::has_seen(headers, &etag) {
+                return Ok(app::revalidated(etag, None::<()>));
+            }
+            let computing = compute(app, viewer, &asked, &wanted);
+            let answer = app.cache().await.answer(&wanted.lookup, app.now(), computing).await;
+            answer.map(|answer| (answer, Some(etag)))
         }
+        Err(Failed::Refused(problem)) => return Err(problem),
+        Err(Failed::Database(error)) => Err(error),
     };
-    if found.answer.due {
+    let (Answer { kept, origin, due }, etag) = match found {
+        Ok(found) => found,
+        // The database does not answer: what was last known, which has no tag, or "later".
+        Err(Error::Unavailable) => (app.cache().await.last(&name).await.ok_or(Error::Unavailable)?, None),
+        Err(error) => return Err(error.into()),
+    };
+    if due {
         refresh::ask(app, viewer, &asked).await;
     }
-    let etag = found.etag.map(|state| app::etag(&(state, form)));
-    if let Some(etag) = &etag
-        && app::has_seen(headers, etag)
-    {
-        return Ok(app::revalidated(etag.clone(), None::<()>));
-    }
-    let Answer { kept, origin, .. } = &found.answer;
     let origin = match origin {
         cache::Origin::Hit => Origin::Hit,
         cache::Origin::Miss => Origin::Miss,
@@ -95,12 +98,6 @@ pub async fn reply<R: Report>(
         Some(etag) => app::revalidated(etag, Some(response)),
         None => response,
     })
-}
-
-/// An answer, and what its tag stands for; none for a stale one.
-struct Found {
-    answer: Answer,
-    etag: Option<String>,
 }
 
 pub(crate) enum Failed {
@@ -182,16 +179,9 @@ pub(crate) async fn compute<R: Report>(
 ) -> db::Result<Vec<u8>> {
     let scope = (!viewer.org).then_some(&wanted.position.led_teams[..]);
     let context = Context { viewer, scope, days: wanted.days, today: wanted.position.today };
-    let tx = app.db().snapshot(viewer.company).await?;
+    let tx = app.db().report(viewer.company).await?;
     let body = Box::pin(asked.compute(&tx, context)).await?;
     serde_json::to_vec(&body).map_err(|error| Error::Internal(error.to_string()))
-}
-
-async fn find<R: Report>(app: &App, viewer: &Viewer, asked: &R, name: String) -> Result<Found, Failed> {
-    let wanted = wanted(app, viewer, asked, name).await?;
-    let lookup = &wanted.lookup;
-    let answer = app.cache().await.answer(lookup, app.now(), compute(app, viewer, asked, &wanted)).await?;
-    Ok(Found { answer, etag: Some(format!("{}:{}", lookup.name, lookup.version)) })
 }
 
 /// Everything that an answer depends on but the data and the date.

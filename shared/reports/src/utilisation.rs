@@ -6,8 +6,8 @@ use chrono::NaiveDate;
 use db::{
     Reader,
     reports::{
-        Who,
-        attendance::{self, Page, Range, Sums},
+        Range,
+        attendance::{self, Page, Sums},
     },
 };
 use domain::{
@@ -140,17 +140,6 @@ impl Asked {
         }
     }
 
-    /// The teams that have rows; none: all. A viewer of some sees no others, though their members may be in them.
-    fn rows_of_teams(&self, scope: Option<&[TeamId]>) -> Option<Vec<TeamId>> {
-        let asked = (!self.teams.is_empty()).then_some(&self.teams.0[..]);
-        match (asked, scope) {
-            (Some(asked), Some(scope)) => {
-                Some(asked.iter().filter(|team| scope.contains(team)).copied().collect())
-            }
-            (some, other) => some.or(other).map(<[TeamId]>::to_vec),
-        }
-    }
-
     async fn people(&self, tx: &Reader, range: Range<'_>, roster: &Roster) -> db::Result<(Vec<Row>, i64)> {
         let all = Periods::of(range.from, range.to, None);
         let numbered = roster.people().iter().enumerate();
@@ -190,8 +179,7 @@ impl Report for Asked {
 
     async fn compute(&self, tx: &Reader, context: Context<'_>) -> db::Result<Body> {
         let Days { from, to } = context.days;
-        let who = Who { scope: context.scope, teams: &self.teams.0, users: &self.users.0 };
-        attendance::prepare(tx).await?;
+        let who = context.who(&self.teams, &self.users);
         let people = who.ids(tx).await?;
         let range = Range { from, to, people: people.as_deref() };
         let units: Vec<Unit> = self.unit().into_iter().collect();
@@ -202,7 +190,7 @@ impl Report for Asked {
             }
             // Whoever asks for teams gets all their members, unless people are named too.
             let members = if self.users.is_empty() { None } else { range.people };
-            let among = self.rows_of_teams(context.scope);
+            let among = context.teams(&self.teams);
             attendance::teams(tx, Range { people: members, ..range }, among.as_deref(), &tiles).await
         };
         let ((facts, _), sums, teams) = futures_util::try_join!(

@@ -1,6 +1,6 @@
 //! Leave.
 
-use super::attendance;
+use super::{Range, attendance, people::HOLIDAYS};
 use crate::{Error, Reader, Result, Row};
 use chrono::NaiveDate;
 use domain::{LeaveType, UserId, capacity::Facts};
@@ -21,17 +21,6 @@ pub struct Leave {
     pub kind: LeaveType,
     /// Granted, else it waits for a decision.
     pub approved: bool,
-}
-
-/// A person's name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Name {
-    /// Who.
-    pub user: UserId,
-    /// First name.
-    pub first_name: String,
-    /// Last name.
-    pub last_name: String,
 }
 
 /// Columns of leave `l` as arrays: thousands of rows cost less as one.
@@ -104,25 +93,9 @@ fn read(row: &Row) -> Result<Vec<Leave>> {
 
 /// Who of some people should work when: all that leave of theirs in the range is measured by.
 pub async fn facts(tx: &Reader, from: NaiveDate, to: NaiveDate, people: &[Uuid]) -> Result<Facts> {
-    let range = attendance::Range { from, to, people: Some(people) };
-    let holidays =
-        "select array(select h.day from holidays h join company_settings s on s.company_id = h.company_id
-                                 where h.deleted_at is null and h.day between $1 and $2
-                                   and (h.country_code is null
-                                        or upper(h.country_code) = upper(s.default_country_code))) as days";
+    let range = Range { from, to, people: Some(people) };
+    let holidays = format!("select {HOLIDAYS}");
     let days: [&(dyn ToSql + Sync); 2] = [&from, &to];
-    let ((facts, _), row) = try_join!(attendance::people(tx, range), tx.query_one(holidays, &days))?;
-    Ok(Facts { holidays: row.get("days"), ..facts })
-}
-
-/// Names of some people, in no order.
-pub async fn names(tx: &Reader, people: &[UserId]) -> Result<Vec<Name>> {
-    let ids: Vec<Uuid> = people.iter().map(|user| user.0).collect();
-    let rows = tx.query("select id, first_name, last_name from users where id = any($1)", &[&ids]).await?;
-    let name = |row: &Row| Name {
-        user: UserId(row.get("id")),
-        first_name: row.get("first_name"),
-        last_name: row.get("last_name"),
-    };
-    Ok(rows.iter().map(name).collect())
+    let ((facts, _), row) = try_join!(attendance::people(tx, range), tx.query_one(&holidays, &days))?;
+    Ok(Facts { holidays: row.get("holidays"), ..facts })
 }

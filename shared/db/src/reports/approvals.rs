@@ -3,21 +3,10 @@
 //! The history of sheets is what counts: submissions, approvals and rejections, each at its own time. Later events do
 //! not take them back.
 
+use super::Range;
 use crate::{Reader, Result, Row};
-use chrono::NaiveDate;
 use domain::{TeamId, Timestamp};
 use uuid::Uuid;
-
-/// Which events are wanted.
-#[derive(Clone, Copy, Debug)]
-pub struct Range<'a> {
-    /// First day, in the company's time zone.
-    pub from: NaiveDate,
-    /// Last day.
-    pub to: NaiveDate,
-    /// Sheets of these people; none: everybody's.
-    pub people: Option<&'a [Uuid]>,
-}
 
 /// What a group of events has in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +63,7 @@ pub struct Reason {
     pub count: i64,
 }
 
-/// The events of sheets from `$1` to `$2` of the people `$3`, to whom `$mine` limits `h`, that are one of `$actions`; and of
+/// The events of sheets from `$1` to `$2`, days in the company's time zone, of the people `$3`, to whom `$mine` limits `h`, that are one of `$actions`; and of
 /// a decision the minutes since the sheet had been handed in, if the history has that.
 macro_rules! events {
     ($mine:literal, $actions:literal) => {

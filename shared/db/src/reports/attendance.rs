@@ -2,8 +2,9 @@
 //! people.
 
 use super::{
+    Range,
+    people::HOLIDAYS,
     tiles::{letter, over, parameters},
-    time::SETTINGS,
 };
 use crate::{Reader, Result, Row};
 use chrono::NaiveDate;
@@ -17,27 +18,6 @@ use std::{collections::HashMap, fmt::Write};
 use tokio_postgres::types::{FromSqlOwned, ToSql, Type};
 use uuid::Uuid;
 
-/// The days of a report, and whom it is about.
-#[derive(Clone, Copy, Debug)]
-pub struct Range<'a> {
-    /// First day.
-    pub from: NaiveDate,
-    /// Last day.
-    pub to: NaiveDate,
-    /// These people; none: everybody.
-    pub people: Option<&'a [Uuid]>,
-}
-
-impl Range<'_> {
-    /// A condition on a column, with the parameter of this number: [`Range::people`].
-    fn among(self, column: &str, number: usize) -> String {
-        match self.people {
-            Some(_) => format!("{column} = any(${number})"),
-            None => format!("${number}::uuid[] is null"),
-        }
-    }
-}
-
 /// An array of a row; empty if there was nothing to put into it.
 fn array<T: FromSqlOwned>(row: &Row, column: &str) -> Vec<T> {
     row.get::<_, Option<Vec<T>>>(column).unwrap_or_default()
@@ -46,11 +26,6 @@ fn array<T: FromSqlOwned>(row: &Row, column: &str) -> Vec<T> {
 /// The ids of a row's array.
 fn users(row: &Row, column: &str) -> impl Iterator<Item = UserId> {
     array::<Uuid>(row, column).into_iter().map(UserId)
-}
-
-/// What a transaction begins with that reads this much.
-pub async fn prepare(tx: &Reader) -> Result<()> {
-    tx.query(SETTINGS, &[]).await.map(drop)
 }
 
 /// What everybody should work depends on, and how many minutes a week may have.
@@ -167,10 +142,7 @@ pub(super) async fn people(tx: &Reader, range: Range<'_>) -> Result<(Facts, i64)
 /// Holidays where the company is, approved leave, and time on codes of absence.
 async fn away(tx: &Reader, range: Range<'_>) -> Result<(Vec<NaiveDate>, Vec<Leave>, Vec<Absence>)> {
     let sql = format!(
-        "select array(select h.day from holidays h join company_settings s on s.company_id = h.company_id
-                      where h.deleted_at is null and h.day between $1 and $2
-                        and (h.country_code is null or upper(h.country_code) = upper(s.default_country_code))) as holidays,
-                l.*, a.*
+        "select {HOLIDAYS}, l.*, a.*
          from (select array_agg(user_id) as leave_users, array_agg(start_date) as leave_first, array_agg(end_date) as leave_last
                from leave_requests l
                where status = 'APPROVED' and deleted_at is null and start_date <= $2 and end_date >= $1 and {among}) l,

@@ -8,7 +8,6 @@ use domain::{
     EntryStatus, TeamId, UserId,
     tiles::{Grain, Unit, tiles},
 };
-use std::collections::HashMap;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
@@ -34,7 +33,7 @@ pub enum By {
 pub struct Slice {
     /// The row, for programs: an id, `none`, or a day.
     pub key: String,
-    /// The row, for people; none where [`names`] says it.
+    /// The row, for people; none of a person (`names`).
     pub label: Option<String>,
     /// The code of an action code.
     pub code: Option<String>,
@@ -152,14 +151,6 @@ async fn page(
     values.extend([&limit as &(dyn ToSql + Sync), &offset]);
     let row = tx.query_one(&sql, &values).await?;
     Ok((row.get("row_count"), row.get("page")))
-}
-
-/// What people are called, by their id as text.
-pub async fn names(tx: &Reader, users: &[UserId]) -> Result<HashMap<String, String>> {
-    let users: Vec<Uuid> = users.iter().map(|user| user.0).collect();
-    let sql = "select id::text as id, first_name || ' ' || last_name as name from users where id = any($1)";
-    let rows = tx.query(sql, &[&users]).await?;
-    Ok(rows.iter().map(|row| (row.get("id"), row.get("name"))).collect())
 }
 
 /// The slices of the rows `(company_id, action_code_id, billable, status, day, minutes)` of `time`.

@@ -10,12 +10,18 @@ pub mod places;
 mod tiles;
 pub mod time;
 
-pub use people::Who;
+pub use people::{Name, Range, Who, names};
 
 use crate::{Result, Tx};
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{TeamId, UserId};
 use uuid::Uuid;
+
+/// What the connection does reports with. Row-level security makes reading a whole table dear, and compiling or dividing
+/// up such statements takes longer than running them. They travel with the BEGIN ([`crate::Db::report`]).
+pub(crate) const SETTINGS: &str =
+    ", set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true),
+    set_config('max_parallel_workers_per_gather', '0', true), set_config('work_mem', '32MB', true)";
 
 /// What a caller's report may be taken from the cache by.
 #[derive(Clone, Debug)]

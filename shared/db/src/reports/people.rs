@@ -1,8 +1,60 @@
 //! Whom a report is about.
 
-use crate::{Reader, Result};
+use crate::{Reader, Result, Row};
+use chrono::NaiveDate;
 use domain::{TeamId, UserId};
 use uuid::Uuid;
+
+/// The days of a report, and whom it is about.
+#[derive(Clone, Copy, Debug)]
+pub struct Range<'a> {
+    /// First day.
+    pub from: NaiveDate,
+    /// Last day.
+    pub to: NaiveDate,
+    /// These people; none: everybody.
+    pub people: Option<&'a [Uuid]>,
+}
+
+impl Range<'_> {
+    /// A condition on a column, with the parameter of this number: [`Range::people`], also if they are everybody: two
+    /// statements need not number their parameters differently.
+    pub(super) fn among(self, column: &str, number: usize) -> String {
+        match self.people {
+            Some(_) => format!("{column} = any(${number})"),
+            None => format!("${number}::uuid[] is null"),
+        }
+    }
+}
+
+/// The company's holidays from `$1` to `$2`: those of every country, and those of its own.
+pub(super) const HOLIDAYS: &str = "array(select h.day from holidays h
+    join company_settings s on s.company_id = h.company_id
+    where h.deleted_at is null and h.day between $1 and $2
+      and (h.country_code is null or upper(h.country_code) = upper(s.default_country_code))) as holidays";
+
+/// A person's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name {
+    /// Who.
+    pub user: UserId,
+    /// First name.
+    pub first_name: String,
+    /// Last name.
+    pub last_name: String,
+}
+
+/// Names of some people, in no order.
+pub async fn names(tx: &Reader, people: &[UserId]) -> Result<Vec<Name>> {
+    let ids: Vec<Uuid> = people.iter().map(|user| user.0).collect();
+    let rows = tx.query("select id, first_name, last_name from users where id = any($1)", &[&ids]).await?;
+    let name = |row: &Row| Name {
+        user: UserId(row.get("id")),
+        first_name: row.get("first_name"),
+        last_name: row.get("last_name"),
+    };
+    Ok(rows.iter().map(name).collect())
+}
 
 /// Who is asked for: everybody who is in all of these.
 #[derive(Clone, Copy, Debug)]

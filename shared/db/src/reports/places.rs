@@ -3,7 +3,10 @@
 //! Minutes are those worked: absence is none of them (`domain.md` §7.9). A day counts once per person, work mode and
 //! country, if there were such minutes.
 
-use super::tiles::{over, parameters};
+use super::{
+    Range,
+    tiles::{over, parameters},
+};
 use crate::{Reader, Result, entity::word};
 use chrono::NaiveDate;
 use domain::{
@@ -11,17 +14,6 @@ use domain::{
     tiles::{Grain, Tile, Unit, tiles},
 };
 use uuid::Uuid;
-
-/// The days of a report, and whose.
-#[derive(Clone, Copy, Debug)]
-pub struct Range<'a> {
-    /// First day.
-    pub from: NaiveDate,
-    /// Last day.
-    pub to: NaiveDate,
-    /// These people; none: everybody.
-    pub people: Option<&'a [Uuid]>,
-}
 
 /// What was worked in one way in one country.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,39 +28,30 @@ pub struct Worked {
     pub days: i64,
 }
 
-/// The condition on whose time it is. `$n` is the people, also if they are everybody: two statements need not number
-/// their parameters differently.
-fn among(people: Option<&[Uuid]>, n: usize) -> String {
-    match people {
-        Some(_) => format!("and user_id = any(${n})"),
-        None => format!("and ${n}::uuid[] is null"),
-    }
-}
-
 /// Minutes and days that were worked in the tiles, by some of the columns `user_id`, `start`, `work_mode` and `country`;
 /// a key may have several rows.
 ///
 /// The roll-ups count a day also if somebody was only absent. Such days are taken off again: those that are folded,
 /// and then what is not folded changes about that, as in `report_places`.
-fn cells(tiles: &[Tile], people: Option<&[Uuid]>, keys: &str) -> String {
+fn cells(tiles: &[Tile], range: Range<'_>, keys: &str) -> String {
     let n = 2 * tiles.len() + 1;
     let (from, to) = (n + 1, n + 2);
-    let among = among(people, n);
+    let among = range.among("user_id", n);
     let columns = format!("{keys}, sum(minutes - absence_minutes) as minutes, sum(days) as days");
-    let counted = over("report_places", &columns, tiles, &format!("{among} group by {keys}"));
+    let counted = over("report_places", &columns, tiles, &format!("and {among} group by {keys}"));
     format!(
         "{counted}
          union all
          select {keys}, 0, -count(*) from rollup_places
          where grain = 'd' and start between ${from} and ${to} and absence_minutes <> 0 and absence_minutes = minutes
-           and minutes > 0 {among}
+           and minutes > 0 and {among}
          group by {keys}
          union all
          select {keys}, 0, sum(coalesce(m > 0 and a = m, false)::int
                                - (coalesce(m, 0) + minutes > 0 and coalesce(a, 0) + absence = coalesce(m, 0) + minutes)::int)
          from (select company_id, user_id, day as start, work_mode, country, sum(minutes) as minutes,
                       sum(absence_minutes) as absence
-               from rollup_changes where day between ${from} and ${to} {among}
+               from rollup_changes where day between ${from} and ${to} and {among}
                group by company_id, user_id, day, work_mode, country) c
          left join lateral (select p.minutes as m, p.absence_minutes as a from rollup_places p
                             where p.company_id = c.company_id and p.grain = 'd' and p.start = c.start
@@ -89,7 +72,7 @@ pub async fn places(
     } else {
         ("null::date", "work_mode, country")
     };
-    let cells = cells(&tiles, range.people, keys);
+    let cells = cells(&tiles, range, keys);
     let sql = format!(
         "select upper(s.default_country_code) as home, w.*
          from company_settings s
@@ -124,8 +107,8 @@ pub async fn page(tx: &Reader, range: Range<'_>, limit: i64, offset: i64) -> Res
     let n = 2 * tiles.len();
     let columns = "user_id, sum(minutes - absence_minutes) as minutes, sum(minutes - absence_minutes)
         filter (where country <> (select upper(default_country_code) from company_settings)) as abroad";
-    let worked =
-        over("report_places", columns, &tiles, &format!("{} group by user_id", among(range.people, n + 1)));
+    let filter = format!("and {} group by user_id", range.among("user_id", n + 1));
+    let worked = over("report_places", columns, &tiles, &filter);
     let sql = format!(
         "with people as materialized (
            select user_id, sum(minutes) as minutes, coalesce(sum(abroad), 0) as abroad

@@ -159,7 +159,7 @@ pub struct Sums {
     pub pending_minutes: i64,
     /// Cells.
     pub entries: i64,
-    /// Different people; only if `users=true` asks for them.
+    /// Different people; only if `countUsers=true` asks for them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<i64>,
 }
@@ -192,12 +192,6 @@ pub struct Answer {
     pub previous: Option<Sums>,
 }
 
-/// What the connection does reports with. Row-level security makes reading a whole table dear, and compiling or dividing
-/// up such statements takes longer than running them.
-pub(super) const SETTINGS: &str =
-    "select set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true),
-    set_config('max_parallel_workers_per_gather', '0', true), set_config('work_mem', '32MB', true)";
-
 /// Rows that their parts are wanted of.
 #[derive(Default)]
 struct Keys {
@@ -208,7 +202,6 @@ struct Keys {
 
 /// Answers. The filters have to hold the scope of whoever asks.
 pub async fn time(tx: &Reader, asked: Asked<'_>) -> Result<Answer> {
-    tx.query(SETTINGS, &[]).await?;
     // Rows add up to the total, unless they share entries or people.
     let adds_up = asked.by != GroupBy::Team && !asked.users;
     let previous = asked.previous.map(|(from, to)| Asked { from, to, ..asked });
